@@ -1,0 +1,1 @@
+"""How people and programs reach a shop: command line, HTTP, web page."""

@@ -1,0 +1,1 @@
+"""A shop: its catalogue, its index and their nearest neighbours."""

@@ -1,0 +1,1 @@
+"""Photos to classifier to embeddings; knows nothing of shops, indexes or HTTP."""
