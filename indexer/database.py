@@ -1,0 +1,96 @@
+"""One SQLite file, shared safely by threads and processes."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Self
+
+from indexer.schema import migrate
+from vsearch.errors import ShopError
+
+BUSY_SECONDS = 30.0
+
+
+class Database:
+    """A connection that threads take turns on, short transactions, and snapshots for long reads.
+
+    Write-ahead logging lets readers go on while another process writes. `synchronous=FULL` syncs
+    the log at every commit, so what was acknowledged survives a power cut, not only a killed
+    process; writers commit by batch, which makes the price of it small.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.root = path.parent
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the file, made and brought to the newest schema where needed.
+
+        Raises:
+            ShopError: not a database, damaged, or written by a newer version of the program.
+        """
+        path = Path(path).absolute()
+        try:
+            connection = _connect(path)
+            try:
+                migrate(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise ShopError(f"{path} cannot be opened as a catalogue: {error}") from error
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Close the connection; closing twice is fine."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit all that happens inside, or on an exception nothing; an inner one joins."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def _row(self, query: str, *values: object) -> sqlite3.Row | None:
+        rows = self._rows(query, *values)
+        return rows[0] if rows else None
+
+    def _snapshot(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
+        """Yield rows as they were when the reading began, without holding up anybody."""
+        with closing(_connect(self.path)) as connection:
+            yield from connection.execute(query, values)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Transactions are begun by hand (isolation_level=None); the lock above allows other threads.
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,108 @@
+"""The tables of a catalogue, and how an older database becomes a newer one.
+
+`MIGRATIONS[n]` takes a database from schema version n to n + 1; SQLite's `user_version` holds the
+version. A migration that has been released is never edited: a new one is added below it.
+"""
+
+import sqlite3
+
+from vsearch.errors import ShopError
+
+_VERSION_1 = (
+    """CREATE TABLE categories (
+        category_id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE               -- JSON list of names from the root down
+    )""",
+    """CREATE TABLE items (
+        item_key INTEGER PRIMARY KEY AUTOINCREMENT,
+        item_id TEXT NOT NULL UNIQUE,
+        title TEXT NOT NULL,
+        category_id INTEGER REFERENCES categories,
+        further_paths TEXT NOT NULL,            -- JSON list of paths
+        group_id TEXT,
+        attributes TEXT NOT NULL,               -- JSON object
+        state TEXT NOT NULL CHECK (state IN ('ok', 'rejected')),
+        reason TEXT,
+        seq INTEGER NOT NULL,                   -- of the item's last change
+        CHECK (state = 'rejected' OR category_id IS NOT NULL)
+    )""",
+    "CREATE INDEX items_by_category ON items (category_id, item_key)",
+    """CREATE TABLE photos (
+        photo_key INTEGER PRIMARY KEY AUTOINCREMENT,
+        item_key INTEGER NOT NULL REFERENCES items ON DELETE CASCADE,
+        content_hash TEXT NOT NULL,
+        path TEXT NOT NULL,                     -- relative to the shop where inside it
+        role TEXT NOT NULL CHECK (role IN ('catalogue', 'further')),
+        split TEXT NOT NULL CHECK (split IN ('train', 'val', 'test')),
+        position INTEGER NOT NULL,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        UNIQUE (item_key, content_hash),
+        CHECK (role = 'further' OR split = 'train')
+    )""",
+    "CREATE INDEX photos_by_hash ON photos (content_hash)",
+    """CREATE TABLE changes (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        item_key INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        at TEXT NOT NULL
+    )""",
+    """CREATE TABLE rejects (
+        source TEXT NOT NULL CHECK (source IN ('catalogue', 'further', 'build')),
+        manifest TEXT NOT NULL,
+        row INTEGER NOT NULL,
+        item_id TEXT,
+        field TEXT NOT NULL,
+        value TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL
+    )""",
+    "CREATE INDEX rejects_by_row ON rejects (source, manifest, row)",
+    """CREATE TABLE attribute_types (
+        name TEXT PRIMARY KEY,
+        type TEXT NOT NULL CHECK (type IN ('bool', 'int', 'float', 'text'))
+    )""",
+    """CREATE TABLE photo_files (
+        source TEXT PRIMARY KEY,                -- absolute path, or URL of a remote photo
+        path TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        content_hash TEXT NOT NULL,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL
+    )""",
+    """CREATE TABLE embeddings (
+        embedding_fingerprint TEXT NOT NULL,
+        content_hash TEXT NOT NULL,
+        vector BLOB NOT NULL,                   -- little-endian float32
+        PRIMARY KEY (embedding_fingerprint, content_hash)
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to the newest schema; each step is one transaction.
+
+    Raises:
+        ShopError: the database was written by a newer version of the program.
+    """
+    while (found := _version(connection)) != len(MIGRATIONS):
+        if found > len(MIGRATIONS):
+            raise ShopError(
+                f"the catalogue has schema version {found}, this program knows {len(MIGRATIONS)}: "
+                "update the program"
+            )
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have taken this step while we waited for the lock.
+        if _version(connection) == found:
+            for statement in MIGRATIONS[found]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {found + 1}")
+        connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)

@@ -1,0 +1,220 @@
+"""Writing items and photos into the catalogue so that writing the same again changes nothing.
+
+Every function works inside a transaction that its caller holds. An item's `seq` moves exactly
+when something changed that an index or an answer depends on.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from indexer.records import FurtherOutcome, HeldOut, ItemRow, PhotoRow, UpsertCounts
+from vsearch.taxonomy import CategoryPath
+
+Outcome = Literal["added", "changed", "unchanged", "rejected", "kept"]
+
+
+def now() -> str:
+    """Return the time of a change: UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def record_change(connection: sqlite3.Connection, item_key: int, kind: str) -> None:
+    """Append to the change log and move the item's sequence number."""
+    cursor = connection.execute(
+        "INSERT INTO changes (item_key, kind, at) VALUES (?, ?, ?)", (item_key, kind, now())
+    )
+    connection.execute("UPDATE items SET seq = ? WHERE item_key = ?", (cursor.lastrowid, item_key))
+
+
+def category_id(connection: sqlite3.Connection, path: CategoryPath) -> int | None:
+    """Return the stable number of a category, given out at its first use; None for ()."""
+    if not path:
+        return None
+    text = json.dumps(path, ensure_ascii=False)
+    connection.execute("INSERT OR IGNORE INTO categories (path) VALUES (?)", (text,))
+    (number,) = connection.execute(
+        "SELECT category_id FROM categories WHERE path = ?", (text,)
+    ).fetchone()
+    return int(number)
+
+
+def write_items(
+    connection: sqlite3.Connection, root: Path, rows: Iterable[ItemRow]
+) -> UpsertCounts:
+    """Insert or update items with all their catalogue photos; see `Catalogue.upsert_items`."""
+    tally: dict[Outcome, int] = dict.fromkeys(("added", "changed", "unchanged", "rejected"), 0)
+    kept: list[str] = []
+    photos_added = 0
+    released: list[HeldOut] = []
+    for row in rows:
+        outcome, added, freed = _write_item(connection, root, row)
+        if outcome == "kept":
+            kept.append(row.item_id)
+        else:
+            tally[outcome] += 1
+        photos_added += added
+        released += freed
+    return UpsertCounts(
+        **tally, kept=tuple(kept), photos_added=photos_added, released=tuple(released)
+    )
+
+
+def _write_item(
+    connection: sqlite3.Connection, root: Path, row: ItemRow
+) -> tuple[Outcome, int, list[HeldOut]]:
+    before = connection.execute("SELECT * FROM items WHERE item_id = ?", (row.item_id,)).fetchone()
+    reason = row.reason or _lack(row)
+    if before and before["state"] == "ok" and reason:
+        return "kept", 0, []
+    values = _columns(connection, row, reason)
+    if before is None:
+        names = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        cursor = connection.execute(
+            f"INSERT INTO items ({names}, seq) VALUES ({marks}, 0)", tuple(values.values())
+        )
+        item_key = int(cursor.lastrowid or 0)
+    else:
+        item_key = before["item_key"]
+    changed = before is not None and any(before[name] != value for name, value in values.items())
+    if changed:
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        connection.execute(
+            f"UPDATE items SET {assignments} WHERE item_key = ?", (*values.values(), item_key)
+        )
+    photos = () if reason else row.photos
+    added, moved, released = _write_photos(connection, root, item_key, photos)
+    if before is None or changed or moved:
+        record_change(connection, item_key, "changed" if before else "added")
+    if reason:
+        return "rejected", 0, []
+    outcome: Outcome = "added" if before is None else "changed" if changed or moved else "unchanged"
+    return outcome, added, released
+
+
+def _lack(row: ItemRow) -> str | None:
+    if not row.category:
+        return "it has no category"
+    return None if row.photos else "it has no usable catalogue photo"
+
+
+def _columns(
+    connection: sqlite3.Connection, row: ItemRow, reason: str | None
+) -> dict[str, str | int | None]:
+    return {
+        "item_id": row.item_id,
+        "title": row.title,
+        "category_id": category_id(connection, row.category),
+        "further_paths": json.dumps(row.further_paths, ensure_ascii=False),
+        "group_id": row.group_id,
+        "attributes": json.dumps(dict(row.attributes), ensure_ascii=False, sort_keys=True),
+        "state": "rejected" if reason else "ok",
+        "reason": reason,
+    }
+
+
+def _write_photos(
+    connection: sqlite3.Connection, root: Path, item_key: int, photos: Sequence[PhotoRow]
+) -> tuple[int, bool, list[HeldOut]]:
+    """Make `photos` the item's catalogue photos; return photos added, any change, photos freed."""
+    wanted: dict[str, PhotoRow] = {}
+    for photo in photos:
+        wanted.setdefault(photo.content_hash, photo)
+    known = connection.execute(
+        "SELECT * FROM photos WHERE item_key = ? AND role = 'catalogue'", (item_key,)
+    ).fetchall()
+    gone = [(row["photo_key"],) for row in known if row["content_hash"] not in wanted]
+    connection.executemany("DELETE FROM photos WHERE photo_key = ?", gone)
+    added, moved = 0, bool(gone)
+    released: list[HeldOut] = []
+    for photo in wanted.values():
+        released += _release(connection, root, photo.content_hash)
+        outcome = _write_photo(connection, root, item_key, photo, "catalogue")
+        added += outcome == "added"
+        moved |= outcome != "unchanged"
+    return added, moved, released
+
+
+def _write_photo(
+    connection: sqlite3.Connection, root: Path, item_key: int, photo: PhotoRow, role: str
+) -> Literal["added", "changed", "unchanged"]:
+    before = connection.execute(
+        "SELECT * FROM photos WHERE item_key = ? AND content_hash = ?",
+        (item_key, photo.content_hash),
+    ).fetchone()
+    values = {
+        "path": stored_path(root, photo.path),
+        "role": role,
+        "split": photo.split,
+        "position": photo.position,
+    }
+    if before is None:
+        connection.execute(
+            "INSERT INTO photos "
+            "(item_key, content_hash, width, height, path, role, split, position) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (item_key, photo.content_hash, photo.width, photo.height, *values.values()),
+        )
+        return "added"
+    if all(before[name] == value for name, value in values.items()):
+        return "unchanged"
+    connection.execute(
+        "UPDATE photos SET path = ?, role = ?, split = ?, position = ? WHERE photo_key = ?",
+        (*values.values(), before["photo_key"]),
+    )
+    return "changed"
+
+
+def write_further(
+    connection: sqlite3.Connection, root: Path, item_key: int, photo: PhotoRow
+) -> FurtherOutcome:
+    """Insert or update one further labelled photo; see `Catalogue.upsert_further`."""
+    same_bytes = connection.execute(
+        "SELECT photos.*, item_id FROM photos JOIN items USING (item_key) WHERE content_hash = ? "
+        "ORDER BY role, photo_key",
+        (photo.content_hash,),
+    ).fetchall()
+    own = next((row for row in same_bytes if row["item_key"] == item_key), None)
+    if photo.split == "train":
+        released = _release(connection, root, photo.content_hash)
+        if own is not None and own["role"] == "catalogue":
+            return FurtherOutcome("unchanged")
+        outcome = _write_photo(connection, root, item_key, photo, "further")
+        if outcome != "unchanged":
+            record_change(connection, item_key, "photos")
+        return FurtherOutcome(outcome, released=tuple(released))
+    for row in same_bytes:
+        if row["split"] != photo.split:
+            return FurtherOutcome("unchanged", refusal=_leak(row, photo.split))
+    # No index and no answer depends on a held-out photo: the change log need not move.
+    return FurtherOutcome(_write_photo(connection, root, item_key, photo, "further"))
+
+
+def _leak(row: sqlite3.Row, split: str) -> str:
+    kind = "catalogue" if row["role"] == "catalogue" else row["split"]
+    return (
+        f"the same picture is a {kind} photo of item “{row['item_id']}” "
+        f"and cannot also be a {split} photo"
+    )
+
+
+def stored_path(root: Path, path: Path) -> str:
+    """Return a path as the catalogue stores it: a shop that is moved keeps its own photos."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _release(connection: sqlite3.Connection, root: Path, content_hash: str) -> list[HeldOut]:
+    """Delete val and test photos of these bytes: what is trained on cannot judge the training."""
+    rows = connection.execute(
+        "SELECT photos.*, item_id FROM photos JOIN items USING (item_key) "
+        "WHERE content_hash = ? AND split != 'train'",
+        (content_hash,),
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM photos WHERE photo_key = ?", [(row["photo_key"],) for row in rows]
+    )
+    return [HeldOut(row["item_id"], content_hash, root / row["path"], row["split"]) for row in rows]
