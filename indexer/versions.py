@@ -1,0 +1,315 @@
+"""Index versions: folders that are written once, verified, published, rolled back to, pruned.
+
+A version holds, per row, the vector (vectors.npy), item and photo (rows.npy) and the photo's
+content hash (photos.npy). Rows lie sorted by (category_id, item_key, position, photo_key), so every
+category is one range of rows (categories.json). manifest.json tells how it was made, with the
+SHA-256 of each file; it is written last. Nothing in a version changes after it has its name.
+"""
+
+import hashlib
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.faiss_index import FaissIndex
+from indexer.records import Item, Photo
+from indexer.shop import Current, Shop, Views
+from indexer.vector_index import RowRange
+from indexer.version_files import (
+    FILES,
+    CategoryRows,
+    VersionManifest,
+    damaged,
+    open_array,
+    read_categories,
+    read_manifest,
+    sync_folder,
+    to_bytes,
+    write_array,
+    write_file,
+)
+from vsearch.errors import VersionError
+from vsearch.taxonomy import CategoryPath, is_within
+
+KEEP = 3
+
+_NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
+_TIME = "%Y%m%dT%H%M%S"
+_UNIT_TOLERANCE = 1e-4
+_SELF_SEARCHES = 64
+_BLOCK = 1 << 16  # rows checked at a time
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a new version is made from, beside its vectors; see `VersionManifest`."""
+
+    embedding_fingerprint: str
+    model_fingerprint: str
+    dim: int
+    views: Views
+    sequence: int
+
+
+@dataclass(frozen=True)
+class IndexVersion:
+    """An open version; its arrays are memory-mapped and read-only.
+
+    Attributes:
+        folder: where it lies.
+        manifest: how it was made.
+        vectors: shape (rows, dim), float32, unit length.
+        item_keys: shape (rows,), int64.
+        photo_keys: shape (rows,), int64.
+        photo_hashes: shape (rows, 32), uint8: the SHA-256 of each row's photo.
+        categories: the range of each category, in the order of the rows.
+        index: finds the nearest rows.
+    """
+
+    folder: Path
+    manifest: VersionManifest
+    vectors: NDArray[np.float32]
+    item_keys: NDArray[np.int64]
+    photo_keys: NDArray[np.int64]
+    photo_hashes: NDArray[np.uint8]
+    categories: tuple[CategoryRows, ...]
+    index: FaissIndex
+
+    @classmethod
+    def open(cls, folder: Path) -> "IndexVersion":
+        """Open a version after a check of its manifest and of the files' sizes and shapes.
+
+        Raises:
+            VersionError: something is missing or not as the manifest says.
+        """
+        manifest = read_manifest(folder)
+        for name in FILES:
+            path, told = folder / name, manifest.files[name]["bytes"]
+            there = path.stat().st_size if path.is_file() else 0
+            # A mapped file that is too short would kill the process that reads its end.
+            if there != told:
+                raise damaged(folder, f"{name} has {there} bytes, its manifest says {told}")
+        vectors = open_array(folder, "vectors.npy", (manifest.rows, manifest.dim))
+        rows = open_array(folder, "rows.npy", (manifest.rows, 2))
+        hashes = open_array(folder, "photos.npy", (manifest.rows, 32))
+        categories = read_categories(folder, manifest.rows)
+        index = FaissIndex(vectors)
+        return cls(folder, manifest, vectors, rows[:, 0], rows[:, 1], hashes, categories, index)
+
+    @property
+    def name(self) -> str:
+        """The version's name."""
+        return self.manifest.version
+
+    def ranges(self, subtrees: Sequence[CategoryPath] = ()) -> list[RowRange]:
+        """Return the rows of items within any of the subtrees, merged and sorted; all for none."""
+        merged: list[RowRange] = []
+        for part in self.categories:
+            if subtrees and not any(is_within(part.path, subtree) for subtree in subtrees):
+                continue
+            if merged and merged[-1][1] == part.start:
+                merged[-1] = (merged[-1][0], part.stop)
+            else:
+                merged.append((part.start, part.stop))
+        return merged
+
+    def hashes(self) -> set[str]:
+        """Return the content hashes of all photos in the index."""
+        return {row.tobytes().hex() for row in self.photo_hashes}
+
+    def verify(self) -> None:
+        """Read everything again and check that it is what the manifest says and searchable.
+
+        Raises:
+            VersionError: a file has changed, a vector is not finite or not of unit length, rows
+                are out of order, or a vector does not find itself.
+        """
+        for name in FILES:
+            with (self.folder / name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != self.manifest.files[name]["sha256"]:
+                raise damaged(self.folder, f"{name} is not what was written (SHA-256 differs)")
+        self._verify_vectors()
+        self._verify_rows()
+
+    def _verify_vectors(self) -> None:
+        for start in range(0, self.manifest.rows, _BLOCK):
+            lengths = np.linalg.norm(self.vectors[start : start + _BLOCK], axis=1)
+            # Written so that NaN fails too.
+            wrong = np.flatnonzero(~(np.abs(lengths - 1) <= _UNIT_TOLERANCE))
+            if len(wrong):
+                row = start + wrong[0]
+                raise damaged(self.folder, f"the vector of row {row} has not length 1")
+        sample = np.unique(np.linspace(0, self.manifest.rows - 1, _SELF_SEARCHES).astype(np.int64))
+        if self.manifest.rows:
+            scores, found = self.index.search(self.vectors[sample], 1)
+            lost = np.flatnonzero((scores[:, 0] < 1 - 3 * _UNIT_TOLERANCE) | (found[:, 0] < 0))
+            if len(lost):
+                raise damaged(self.folder, f"the vector of row {sample[lost[0]]} is not found")
+
+    def _verify_rows(self) -> None:
+        if len(np.unique(self.photo_keys)) != self.manifest.rows:
+            raise damaged(self.folder, "a photo has more than one row")
+        if len(np.unique(self.item_keys)) != self.manifest.items:
+            raise damaged(self.folder, f"there are not {self.manifest.items} items in its rows")
+        for part in self.categories:
+            if (np.diff(self.item_keys[part.start : part.stop]) < 0).any():
+                raise damaged(self.folder, f"the rows of {part.path} are out of order")
+
+
+@dataclass(frozen=True)
+class VersionEntry:
+    """A version as a listing shows it; `problem` says why its manifest cannot be read."""
+
+    name: str
+    current: bool
+    manifest: VersionManifest | None
+    problem: str | None
+
+    def toto_bytes(self) -> dict[str, object]:
+        """Return what `vsearch versions --json` prints."""
+        manifest = asdict(self.manifest) if self.manifest else {}
+        return {"version": self.name, "current": self.current, "problem": self.problem, **manifest}
+
+
+def write_version(
+    shop: Shop,
+    recipe: Recipe,
+    views: Sequence[tuple[Item, Photo]],
+    vectors: Iterable[NDArray[np.float32]],
+) -> IndexVersion:
+    """Write a version, verify it by reading it again, and give it its name; publish nothing.
+
+    The caller holds the shop's build lock. Until the last step all lies in a folder whose name
+    starts with a dot, which `prune` removes after a crash.
+
+    Args:
+        shop: where to.
+        recipe: how the vectors were made.
+        views: the rows, sorted by (category_id, item_key, position, photo_key).
+        vectors: their vectors in blocks of shape (any, dim), in the same order.
+
+    Raises:
+        VersionError: what was written does not stand the check.
+    """
+    name = _next_name(shop)
+    folder = shop.indexes / f".{name}.partial"
+    folder.mkdir(parents=True)
+    rows = np.array([(item.key, photo.key) for item, photo in views], np.int64).reshape(-1, 2)
+    hashes = b"".join(bytes.fromhex(photo.content_hash) for _, photo in views)
+    photos = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
+    categories = [asdict(part) for part in _categories_of(views)]
+    files = {
+        "vectors.npy": write_array(folder, "vectors.npy", (len(views), recipe.dim), vectors),
+        "rows.npy": write_array(folder, "rows.npy", (len(views), 2), [rows]),
+        "photos.npy": write_array(folder, "photos.npy", (len(views), 32), [photos]),
+        "categories.json": write_file(folder / "categories.json", [to_bytes(categories)]),
+    }
+    manifest = VersionManifest(
+        **asdict(recipe),
+        version=name,
+        rows=len(views),
+        items=len(np.unique(rows[:, 0])),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        files=files,
+    )
+    write_file(folder / "manifest.json", [to_bytes(asdict(manifest))])
+    sync_folder(folder)
+    IndexVersion.open(folder).verify()
+    folder.rename(shop.indexes / name)
+    sync_folder(shop.indexes)
+    return IndexVersion.open(shop.indexes / name)
+
+
+def versions(shop: Shop) -> list[VersionEntry]:
+    """List the shop's versions, the newest first; a damaged one is listed with its problem."""
+    current = shop.current().index
+    entries = []
+    for folder in reversed(_folders(shop)):
+        try:
+            manifest, problem = read_manifest(folder), None
+        except VersionError as error:
+            manifest, problem = None, str(error)
+        entries.append(VersionEntry(folder.name, folder.name == current, manifest, problem))
+    return entries
+
+
+def rollback(shop: Shop, version: str | None = None) -> Current:
+    """Let an older version serve again, together with the model it was built with.
+
+    Args:
+        shop: the shop.
+        version: its name; None for the newest one older than what serves.
+
+    Raises:
+        VersionError: no such version, a damaged one, or its model is gone.
+        BusyError: a build is running.
+    """
+    with shop.lock("build"):
+        target = IndexVersion.open(shop.indexes / (version or _older(shop)))
+        target.verify()
+        model = target.manifest.model_fingerprint
+        if not (shop.models / model).is_dir():
+            raise VersionError(
+                f"index version {target.name} was built with model {model}, which is no longer "
+                f"in {shop.models}: choose another one of `vsearch versions`"
+            )
+        current = Current(model, target.name)
+        shop.publish(current)
+        return current
+
+
+def prune(shop: Shop, keep: int = KEEP) -> list[str]:
+    """Remove all but the newest versions and what crashes left; return the names removed.
+
+    The version that serves always stays. The caller holds the shop's build lock.
+    """
+    current = shop.current().index
+    names = [folder.name for folder in _folders(shop)]
+    removed = [name for name in names[: max(0, len(names) - keep)] if name != current]
+    for name in removed:
+        # Hidden first: a crash in the middle of deleting must not leave half a version.
+        (shop.indexes / name).rename(shop.indexes / f".{name}.removed")
+    for leftover in shop.indexes.glob(".*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    return removed
+
+
+def _folders(shop: Shop) -> list[Path]:
+    """Return the folders of all versions, the oldest first."""
+    return sorted(path for path in shop.indexes.glob("*") if _NAME.fullmatch(path.name))
+
+
+def _older(shop: Shop) -> str:
+    current = shop.current().index
+    older = [folder.name for folder in _folders(shop) if current and folder.name < current]
+    if not older:
+        raise VersionError(
+            "there is no older index version to roll back to: see `vsearch versions`"
+        )
+    return older[-1]
+
+
+def _next_name(shop: Shop) -> str:
+    """Return a name that sorts after all others, even where the clock was set back."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for folder in _folders(shop)[-1:]:
+        last = datetime.strptime(folder.name.partition("-")[0], _TIME)
+        now = max(now, last + timedelta(seconds=1))
+    return f"{now.strftime(_TIME)}-{secrets.token_hex(4)}"
+
+
+def _categories_of(views: Sequence[tuple[Item, Photo]]) -> list[CategoryRows]:
+    parts: list[CategoryRows] = []
+    for row, (item, _) in enumerate(views):
+        same = parts and parts[-1].category_id == item.category_id
+        start = parts.pop().start if same else row
+        parts.append(CategoryRows(item.category_id, item.category, start, row + 1))
+    return parts
