@@ -1,0 +1,203 @@
+"""From bytes to pixels: the one path that training, indexing and serving share.
+
+Identical bytes give identical pixels. A photo is decoded whole or refused with an ImageError: a
+file that was cut off never becomes half a photo. `vsearch.photo_modes` says how colours are read.
+"""
+
+import hashlib
+import io
+import math
+import stat
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from vsearch.image_spec import Box, Crop, ImageSpec
+from vsearch.photo_decoding import SIDEWAYS, explained, open_photo, read_pixels
+from vsearch.photo_problems import ImageError, ImageProblem
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "Crop",
+    "ImageError",
+    "ImageProblem",
+    "ImageSpec",
+    "check",
+    "content_hash",
+    "decode",
+    "load",
+    "preprocess",
+    "read_photo",
+    "thumbnail",
+]
+
+MAX_BYTES = 32 * 2**20
+MAX_PIXELS = 64_000_000
+
+_FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def content_hash(data: bytes) -> str:
+    """Return the SHA-256 of the bytes in hex: the identity of a photo."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_photo(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a photo's file.
+
+    Raises:
+        ImageError: missing, not a regular file, unreadable, empty or larger than `max_bytes`; the
+            size is asked before anything is read.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise ImageError(ImageProblem.UNREADABLE, f"{path} is {kind}; expected a photo")
+        _refuse_bytes(status.st_size, max_bytes, str(path))
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except FileNotFoundError as error:
+        raise ImageError(ImageProblem.MISSING, f"there is no file {path}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        message = f"{path} cannot be read ({error}); check the path and its permissions"
+        raise ImageError(ImageProblem.UNREADABLE, message) from error
+    _refuse_bytes(len(data), max_bytes, str(path))  # the file may have changed since the first look
+    return data
+
+
+def _refuse_bytes(size: int, max_bytes: int, what: str) -> None:
+    if size == 0:
+        raise ImageError(ImageProblem.EMPTY, f"{what} is empty (0 bytes); expected a photo")
+    if size > max_bytes:
+        message = f"{what} has {size:,} bytes; at most {max_bytes:,} are accepted"
+        raise ImageError(ImageProblem.TOO_MANY_BYTES, message)
+
+
+def decode(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, shorter_side: int | None = None
+) -> Image.Image:
+    """Return the photo as 8-bit RGB, upright, on white, without metadata; the first frame of many.
+
+    Args:
+        data: a JPEG, PNG, WebP, GIF, BMP or TIFF file.
+        max_pixels: number of pixels above which the photo is refused, before it is decoded.
+        shorter_side: how many pixels the caller needs of the shorter side. A JPEG may then be
+            decoded at a half, a quarter or an eighth of its size, never below this.
+
+    Raises:
+        ImageError: not such a file, too many pixels, cut off or damaged.
+    """
+    with explained(data):
+        image = open_photo(data, max_pixels)
+        rgb, turn = read_pixels(image, data, shorter_side)
+        return rgb if turn is None else rgb.transpose(turn)
+
+
+def check(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return width and height of the upright photo, having decoded it whole as a test.
+
+    Raises:
+        ImageError: as `decode` would.
+    """
+    with explained(data):
+        image = open_photo(data, max_pixels)
+        stored = image.size
+        rgb, turn = read_pixels(image, data, shorter_side=1)
+        # Only a JPEG was made smaller; and only Pillow knows how it turned a TIFF while loading it.
+        width, height = stored if isinstance(image, JpegImageFile) else rgb.size
+        return (height, width) if turn in SIDEWAYS else (width, height)
+
+
+def preprocess(image: Image.Image, spec: ImageSpec, crop: Crop | None = None) -> NDArray[np.uint8]:
+    """Return the square that the network sees.
+
+    Args:
+        image: an upright RGB picture, as `decode` returns it.
+        spec: size, fit and interpolation.
+        crop: the part of the photo to use instead of the whole.
+
+    Returns:
+        uint8 array of shape (size, size, 3), RGB.
+
+    Raises:
+        ValueError: the picture is not RGB.
+    """
+    if image.mode != "RGB":
+        raise ValueError(f"preprocess takes RGB pictures, as decode returns them; got {image.mode}")
+    box = crop.box(*image.size) if crop else (0.0, 0.0, float(image.width), float(image.height))
+    if spec.fit == "crop":
+        box = _centre_square(box, spec.size / spec.resize_side)
+    width, height = _fitted(box, spec)
+    # Filtered in one pass straight from the box, so that no rounding to whole pixels shifts it; a
+    # gap of 3 averages blocks of pixels first where that leaves three times the pixels needed.
+    resized = image.resize((width, height), _FILTERS[spec.interpolation], box, reducing_gap=3.0)
+    square = np.full((spec.size, spec.size, 3), 255, np.uint8)
+    top, left = (spec.size - height) // 2, (spec.size - width) // 2
+    square[top : top + height, left : left + width] = np.asarray(resized)
+    return square
+
+
+def _centre_square(box: Box, part: float) -> Box:
+    left, top, right, bottom = box
+    half = min(right - left, bottom - top) * part / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return max(x - half, left), max(y - half, top), min(x + half, right), min(y + half, bottom)
+
+
+def _fitted(box: Box, spec: ImageSpec) -> tuple[int, int]:
+    """Return the width and height, pixels, that the box takes in the square."""
+    if spec.fit != "pad":
+        return spec.size, spec.size
+    width, height = box[2] - box[0], box[3] - box[1]
+    shrink = spec.size / max(width, height)
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+def load(
+    data: bytes, spec: ImageSpec, *, crop: Crop | None = None, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """Return the network's pixels of a photo: `decode`, then `preprocess`.
+
+    Training, indexing and serving all call this and nothing else. A large JPEG is decoded at a
+    fraction that leaves at least twice the pixels needed: 2 MP take half the time, and no value
+    differs by more than a few of 255 from the full decoding.
+
+    Returns:
+        uint8 array of shape (size, size, 3), RGB.
+
+    Raises:
+        ImageError: as `decode` does.
+    """
+    kept = min(crop.width, crop.height) if crop else 1.0
+    image = decode(data, max_pixels=max_pixels, shorter_side=_needed(2 * spec.resize_side, kept))
+    return preprocess(image, spec, crop)
+
+
+def _needed(side: int, kept: float) -> int:
+    """Return the photo's shorter side at which the `kept` part of it has `side` pixels."""
+    return min(math.ceil(side / kept), 2**31 - 1)
+
+
+def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Return the upright photo as a JPEG of at most `side` pixels a side, for pages and sheets.
+
+    Proportions are kept, small photos are not enlarged, and nothing of the photo's metadata (place,
+    camera, owner) goes with it.
+
+    Raises:
+        ImageError: as `decode` does.
+    """
+    image = decode(data, max_pixels=max_pixels, shorter_side=2 * side)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    jpeg = io.BytesIO()
+    image.save(jpeg, "JPEG", quality=85)
+    return jpeg.getvalue()
