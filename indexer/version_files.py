@@ -148,15 +148,6 @@ def write_file(path: Path, parts: Iterable[bytes]) -> FileEntry:
     return {"sha256": digest.hexdigest(), "bytes": size}
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def to_bytes(value: object) -> bytes:
     """Return the value as the text of a JSON file."""
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()

@@ -30,19 +30,19 @@ from indexer.version_files import (
     open_array,
     read_categories,
     read_manifest,
-    sync_folder,
     to_bytes,
     write_array,
     write_file,
 )
 from vsearch.errors import VersionError
+from vsearch.storage import sync_path
 from vsearch.taxonomy import CategoryPath, is_within
 
 KEEP = 3
+UNIT_TOLERANCE = 1e-4
 
 _NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 _TIME = "%Y%m%dT%H%M%S"
-_UNIT_TOLERANCE = 1e-4
 _SELF_SEARCHES = 64
 _BLOCK = 1 << 16  # rows checked at a time
 
@@ -143,14 +143,14 @@ class IndexVersion:
         for start in range(0, self.manifest.rows, _BLOCK):
             lengths = np.linalg.norm(self.vectors[start : start + _BLOCK], axis=1)
             # Written so that NaN fails too.
-            wrong = np.flatnonzero(~(np.abs(lengths - 1) <= _UNIT_TOLERANCE))
+            wrong = np.flatnonzero(~(np.abs(lengths - 1) <= UNIT_TOLERANCE))
             if len(wrong):
                 row = start + wrong[0]
                 raise damaged(self.folder, f"the vector of row {row} has not length 1")
         sample = np.unique(np.linspace(0, self.manifest.rows - 1, _SELF_SEARCHES).astype(np.int64))
         if self.manifest.rows:
             scores, found = self.index.search(self.vectors[sample], 1)
-            lost = np.flatnonzero((scores[:, 0] < 1 - 3 * _UNIT_TOLERANCE) | (found[:, 0] < 0))
+            lost = np.flatnonzero((scores[:, 0] < 1 - 3 * UNIT_TOLERANCE) | (found[:, 0] < 0))
             if len(lost):
                 raise damaged(self.folder, f"the vector of row {sample[lost[0]]} is not found")
 
@@ -221,10 +221,10 @@ def write_version(
         files=files,
     )
     write_file(folder / "manifest.json", [to_bytes(asdict(manifest))])
-    sync_folder(folder)
+    sync_path(folder)
     IndexVersion.open(folder).verify()
     folder.rename(shop.indexes / name)
-    sync_folder(shop.indexes)
+    sync_path(shop.indexes)
     return IndexVersion.open(shop.indexes / name)
 
 

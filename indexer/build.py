@@ -1,0 +1,255 @@
+"""From the catalogue's changes to an index version that serves.
+
+What a build has embedded stays in the catalogue, batch by batch: a build that was interrupted goes
+on where it stopped. The version that serves changes in one step at the very end; a failure at any
+step before leaves it as it was.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.embedding import PhotoEmbedder, Pixels, load_embedder, predict
+from indexer.records import Item, Photo
+from indexer.shop import Current, Shop, Views
+from indexer.versions import UNIT_TOLERANCE, IndexVersion, Recipe, prune, write_version
+from vsearch.errors import BundleError, ShopError, VersionError
+from vsearch.images import ImageError, ImageProblem, content_hash, load, read_photo
+from vsearch.progress import Progress, silent
+
+_FEW = 20  # photos that may always be rejected
+_BLOCK = 4096  # photos looked up in the catalogue at a time
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did and how the shop stands after it.
+
+    Attributes:
+        embedded: photos that went through the network.
+        photos_reused: photos of the index whose embedding was there already.
+        indexed: items that can be found.
+        waiting: items changed since the build began.
+        rejected: items without a usable category or photo.
+        rows: views in the index.
+        version: the version that serves now.
+        published: whether it is a new one; False when nothing had changed.
+        model: model_fingerprint of the model that serves now.
+        seconds: how long it took.
+    """
+
+    embedded: int
+    photos_reused: int
+    indexed: int
+    waiting: int
+    rejected: int
+    rows: int
+    version: str
+    published: bool
+    model: str
+    seconds: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return what `vsearch build --json` prints."""
+        return asdict(self)
+
+
+def build(
+    shop: Shop,
+    *,
+    views: Views | None = None,
+    progress: Progress = silent,
+    embedder: PhotoEmbedder | None = None,
+) -> BuildReport:
+    """Embed the photos that are new to the newest trained model, and publish an index of all.
+
+    Args:
+        shop: the shop.
+        views: change the shop's setting of what is indexed; None keeps it.
+        progress: told of the stages "embed" and "index", in photos.
+        embedder: the network; by default that of the newest trained model.
+
+    Raises:
+        ShopError: there is no trained model, or most photos have gone.
+        BundleError: the model is damaged.
+        VersionError: the new version did not stand its check and was not published.
+        BusyError: another build is running.
+    """
+    started = time.monotonic()
+    with shop.lock("build"):
+        if views is not None:
+            shop.update_settings(views=views)
+        embedder = embedder or load_embedder(shop, shop.trained_model())
+        embedded = 0
+        version = standing = _standing(shop, _recipe(shop, embedder))
+        if version is None:
+            embedded, recipe, rows = _embed_new(shop, embedder, progress)
+            version = write_version(shop, recipe, rows, _vectors(shop, recipe, rows, progress))
+        _publish(shop, Current(embedder.model_fingerprint, version.name))
+        prune(shop)
+        counts = shop.catalogue.counts(version.manifest.sequence)
+    return BuildReport(
+        embedded=embedded,
+        photos_reused=len(version.hashes()) - embedded,
+        indexed=counts.indexed,
+        waiting=counts.waiting,
+        rejected=counts.rejected,
+        rows=version.manifest.rows,
+        version=version.name,
+        published=standing is None,
+        model=embedder.model_fingerprint,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _recipe(shop: Shop, embedder: PhotoEmbedder) -> Recipe:
+    return Recipe(
+        embedder.embedding_fingerprint,
+        embedder.model_fingerprint,
+        embedder.dim,
+        shop.settings.views,
+        shop.catalogue.seq(),
+    )
+
+
+def _standing(shop: Shop, recipe: Recipe) -> IndexVersion | None:
+    """Return the version that serves, if a new one would be the same and it is sound."""
+    name = _current(shop).index
+    if name is None:
+        return None
+    try:
+        version = IndexVersion.open(shop.indexes / name)
+        told = version.manifest
+        same = (told.embedding_fingerprint, told.dim, told.views, told.sequence) == (
+            recipe.embedding_fingerprint,
+            recipe.dim,
+            recipe.views,
+            recipe.sequence,
+        )
+        if not same:
+            return None
+        version.verify()
+    except VersionError:
+        return None  # damaged: the build replaces it
+    return version
+
+
+def _current(shop: Shop) -> Current:
+    try:
+        return shop.current()
+    except ShopError:
+        return Current(None, None)  # damaged: the build replaces it
+
+
+def _publish(shop: Shop, current: Current) -> None:
+    if _current(shop) != current:
+        shop.publish(current)
+
+
+def _embed_new(
+    shop: Shop, embedder: PhotoEmbedder, progress: Progress
+) -> tuple[int, Recipe, list[tuple[Item, Photo]]]:
+    """Embed until every photo to be indexed has an embedding.
+
+    More than one round where a photo was rejected, or another process imported meanwhile.
+
+    Returns:
+        How many photos were embedded, what the version is made from, and its rows.
+    """
+    embedded = 0
+    while True:
+        # The sequence is read first: a change in between is indexed and yet counts as waiting.
+        recipe = _recipe(shop, embedder)
+        rows = shop.catalogue.views(recipe.views)
+        missing = _missing(shop, recipe.embedding_fingerprint, rows)
+        if not missing:
+            return embedded, recipe, rows
+        embedded += _embed(shop, embedder, missing, progress)
+
+
+def _missing(shop: Shop, fingerprint: str, rows: Sequence[tuple[Item, Photo]]) -> list[Photo]:
+    """Return a photo for each content hash that has no embedding."""
+    by_hash: dict[str, Photo] = {}
+    for _, photo in rows:
+        by_hash.setdefault(photo.content_hash, photo)
+    hashes = list(by_hash)
+    return [
+        by_hash[content]
+        for start in range(0, len(hashes), _BLOCK)
+        for content in shop.catalogue.missing_embeddings(
+            fingerprint, hashes[start : start + _BLOCK]
+        )
+    ]
+
+
+def _embed(shop: Shop, embedder: PhotoEmbedder, photos: Sequence[Photo], progress: Progress) -> int:
+    """Embed photos, commit batch by batch, reject what cannot be used; return how many."""
+    failures: list[tuple[Photo, str]] = []
+
+    def read(photo: Photo) -> Pixels | None:
+        try:
+            return _pixels(shop, embedder, photo)
+        except ImageError as error:
+            failures.append((photo, str(error)))
+            return None
+
+    embedded = 0
+    progress("embed", 0, len(photos))
+    for batch, predictions in predict(embedder, photos, read):
+        vectors = _checked(embedder, predictions.embeddings)
+        hashes = (photo.content_hash for photo in batch)
+        shop.catalogue.put_embeddings(
+            embedder.embedding_fingerprint, list(zip(hashes, vectors, strict=True))
+        )
+        embedded += len(batch)
+        progress("embed", embedded, len(photos))
+    _reject(shop, failures, len(photos))
+    progress("embed", len(photos), len(photos))
+    return embedded
+
+
+def _pixels(shop: Shop, embedder: PhotoEmbedder, photo: Photo) -> Pixels:
+    data = read_photo(photo.path, max_bytes=shop.settings.max_bytes)
+    if content_hash(data) != photo.content_hash:
+        message = (
+            f"{photo.path} is not the photo that was imported, its bytes differ: import it again"
+        )
+        raise ImageError(ImageProblem.MISSING, message)
+    return load(data, embedder.spec, max_pixels=shop.settings.max_pixels)
+
+
+def _checked(embedder: PhotoEmbedder, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vectors; a network that gives no unit vectors must not reach the catalogue."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.abs(lengths - 1) <= UNIT_TOLERANCE).all():
+        raise BundleError(
+            f"model {embedder.model_fingerprint} gives vectors that are not of length 1: "
+            "its training may have diverged; run `vsearch train` again"
+        )
+    return vectors
+
+
+def _reject(shop: Shop, failures: list[tuple[Photo, str]], photos: int) -> None:
+    """Reject the photos that cannot be used; a disk that is not there must not empty a shop."""
+    failures.sort(key=lambda failure: failure[0].key)
+    if len(failures) > max(_FEW, photos // 2):
+        raise ShopError(
+            f"{len(failures)} of {photos} photos cannot be used, the first because {failures[0][1]}"
+            " — is their disk there? Nothing was rejected; mend it and run `vsearch build` again"
+        )
+    for photo, reason in failures:
+        shop.catalogue.reject_photo(photo.key, reason)
+
+
+def _vectors(
+    shop: Shop, recipe: Recipe, rows: Sequence[tuple[Item, Photo]], progress: Progress
+) -> Iterator[NDArray[np.float32]]:
+    progress("index", 0, len(rows))
+    for start in range(0, len(rows), _BLOCK):
+        hashes = [photo.content_hash for _, photo in rows[start : start + _BLOCK]]
+        known = shop.catalogue.embeddings(recipe.embedding_fingerprint, hashes)
+        yield np.stack([known[content] for content in hashes])
+        progress("index", start + len(hashes), len(rows))

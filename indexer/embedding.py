@@ -1,0 +1,130 @@
+"""Many photos through the network: read and decoded in threads ahead of it, batch by batch."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.shop import Shop
+from vsearch.data import Label
+from vsearch.errors import ShopError
+from vsearch.images import ImageSpec
+
+Job = TypeVar("Job")
+Pixels = NDArray[np.uint8]
+
+READERS = min(4, os.cpu_count() or 1)
+_BATCHES_AHEAD = 2
+
+
+class ModelBundle(Protocol):
+    """What the indexer asks of a trained model's description."""
+
+    @property
+    def labels(self) -> Sequence[Label]:
+        """The classes, in the order of the columns of probabilities."""
+
+    @property
+    def label_column(self) -> str:
+        """What the labels are: "category", "item_id" or the name of an attribute."""
+
+
+class PhotoPredictions(Protocol):
+    """The answers to a batch of photos."""
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """Shape (n, dim), rows of unit length."""
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Shape (n, labels), rows that sum to 1."""
+
+
+class PhotoEmbedder(Protocol):
+    """What the indexer asks of a network; `vsearch.embed.Embedder` is one."""
+
+    @property
+    def bundle(self) -> ModelBundle:
+        """The model's description."""
+
+    @property
+    def spec(self) -> ImageSpec:
+        """The pixels that the network expects."""
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+
+    @property
+    def embedding_fingerprint(self) -> str:
+        """What decides the embeddings."""
+
+    @property
+    def model_fingerprint(self) -> str:
+        """That, with the classes."""
+
+    @property
+    def batch_sizes(self) -> Sequence[int]:
+        """The sizes of batch that need no new compilation; the last is the best for bulk."""
+
+    def __call__(self, pixels: Pixels, /) -> PhotoPredictions:
+        """Answer for photos of shape (n, size, size, 3)."""
+
+
+def load_embedder(shop: Shop, model: str | None) -> PhotoEmbedder:
+    """Return the network of one of the shop's models.
+
+    Raises:
+        ShopError: there is none yet.
+        BundleError: its folder is missing or damaged.
+    """
+    if model is None:
+        raise ShopError(f"{shop.path} has no trained model: run `vsearch train {shop.path}`")
+    from vsearch.embed import Embedder  # noqa: PLC0415  JAX takes seconds to import
+
+    return Embedder.load(shop.models / model)
+
+
+def predict(
+    embedder: PhotoEmbedder, jobs: Iterable[Job], read: Callable[[Job], Pixels | None]
+) -> Iterator[tuple[list[Job], PhotoPredictions]]:
+    """Yield the network's answers batch by batch, in the order of the jobs.
+
+    Args:
+        embedder: the network.
+        jobs: what stands for the photos.
+        read: returns a photo's pixels, or None to leave it out; runs in several threads at once.
+    """
+    size = embedder.batch_sizes[-1]
+    photos = _read_ahead(jobs, read, depth=_BATCHES_AHEAD * size)
+    try:
+        while batch := list(islice(photos, size)):
+            pixels = np.stack([photo for _, photo in batch])
+            yield [job for job, _ in batch], embedder(pixels)
+    finally:
+        photos.close()
+
+
+def _read_ahead(
+    jobs: Iterable[Job], read: Callable[[Job], Pixels | None], depth: int
+) -> Generator[tuple[Job, Pixels], None, None]:
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="photos")
+    waiting: deque[tuple[Job, Future[Pixels | None]]] = deque()
+    source = iter(jobs)
+    try:
+        while True:
+            for job in islice(source, depth - len(waiting)):
+                waiting.append((job, pool.submit(read, job)))
+            if not waiting:
+                return
+            job, future = waiting.popleft()
+            if (pixels := future.result()) is not None:
+                yield job, pixels
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,58 @@
+"""Run as a program: kills a build just before each of its steps, in a fresh copy of a shop.
+
+`python killed_builds.py SHOP FOLDER` copies SHOP to FOLDER/0, FOLDER/1, … and kills the build in
+copy n before its nth touch of an index file, of CURRENT or of the network, until one lives.
+"""
+
+import os
+import shutil
+import signal
+import sys
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.build import build
+from indexer.shop import Shop
+from tests.indexer.tiny_shop import TinyEmbedder, TinyPredictions
+
+TOUCHES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "embed"}
+
+
+class AuditedEmbedder(TinyEmbedder):
+    def __call__(self, pixels: NDArray[np.uint8]) -> TinyPredictions:
+        sys.audit("embed", "indexes")
+        return super().__call__(pixels)
+
+
+def build_until(shop: Path, step: int) -> None:
+    """Build; the `step`th touch kills the process without any clean-up."""
+    steps = count()
+
+    def kill(event: str, arguments: tuple[object, ...]) -> None:
+        touched = event in TOUCHES and ("indexes" in str(arguments) or "CURRENT" in str(arguments))
+        if touched and next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(kill)
+    with Shop.open(shop) as opened:
+        build(opened, embedder=AuditedEmbedder())
+
+
+def main(shop: Path, folder: Path) -> None:
+    for step in count():
+        copy = folder / str(step)
+        shutil.copytree(shop, copy)
+        child = os.fork()
+        if not child:
+            build_until(copy, step)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            sys.exit(os.waitstatus_to_exitcode(status))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
