@@ -96,12 +96,16 @@ class ItemRow:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A val or test photo that stopped being one, because its bytes came in for training."""
+    """A val or test photo that stopped being one, because its bytes came in for training.
+
+    `taken_by` is the id of the item that they came in with.
+    """
 
     item_id: str
     content_hash: str
     path: Path
     split: Split
+    taken_by: str
 
 
 @dataclass(frozen=True)

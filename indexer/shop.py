@@ -12,6 +12,7 @@ from typing import Literal, Self, get_args
 from filelock import FileLock, Timeout
 
 from indexer.catalogue import Catalogue
+from vsearch import images
 from vsearch.errors import BusyError, ShopError
 from vsearch.taxonomy import Taxonomy
 
@@ -44,8 +45,8 @@ class ShopSettings:
 
     name: str
     views: Views = "catalogue"
-    max_pixels: int = 64_000_000
-    max_bytes: int = 32 * 2**20
+    max_pixels: int = images.MAX_PIXELS
+    max_bytes: int = images.MAX_BYTES
     remote_hosts: tuple[str, ...] = ()
     category_columns: tuple[str, ...] = ()
     schema: int = SCHEMA

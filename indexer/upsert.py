@@ -132,7 +132,7 @@ def _write_photos(
     added, moved = 0, bool(gone)
     released: list[HeldOut] = []
     for photo in wanted.values():
-        released += _release(connection, root, photo.content_hash)
+        released += _release(connection, root, photo.content_hash, item_key)
         outcome = _write_photo(connection, root, item_key, photo, "catalogue")
         added += outcome == "added"
         moved |= outcome != "unchanged"
@@ -180,7 +180,7 @@ def write_further(
     ).fetchall()
     own = next((row for row in same_bytes if row["item_key"] == item_key), None)
     if photo.split == "train":
-        released = _release(connection, root, photo.content_hash)
+        released = _release(connection, root, photo.content_hash, item_key)
         if own is not None and own["role"] == "catalogue":
             return FurtherOutcome("unchanged")
         outcome = _write_photo(connection, root, item_key, photo, "further")
@@ -207,7 +207,9 @@ def stored_path(root: Path, path: Path) -> str:
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
-def _release(connection: sqlite3.Connection, root: Path, content_hash: str) -> list[HeldOut]:
+def _release(
+    connection: sqlite3.Connection, root: Path, content_hash: str, item_key: int
+) -> list[HeldOut]:
     """Delete val and test photos of these bytes: what is trained on cannot judge the training."""
     rows = connection.execute(
         "SELECT photos.*, item_id FROM photos JOIN items USING (item_key) "
@@ -217,4 +219,12 @@ def _release(connection: sqlite3.Connection, root: Path, content_hash: str) -> l
     connection.executemany(
         "DELETE FROM photos WHERE photo_key = ?", [(row["photo_key"],) for row in rows]
     )
-    return [HeldOut(row["item_id"], content_hash, root / row["path"], row["split"]) for row in rows]
+    if not rows:
+        return []
+    (taken_by,) = connection.execute(
+        "SELECT item_id FROM items WHERE item_key = ?", (item_key,)
+    ).fetchone()
+    return [
+        HeldOut(row["item_id"], content_hash, root / row["path"], row["split"], taken_by)
+        for row in rows
+    ]
