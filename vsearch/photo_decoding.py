@@ -1,7 +1,7 @@
 """Opening and decoding through Pillow, as strangers' files need it.
 
 Whatever is wrong with a file becomes an ImageError; nothing is allocated before its size is known;
-nothing is printed or warned about on the way.
+no warning leaks. (libtiff writes a line of its own to stderr about some damaged files.)
 """
 
 import io
@@ -154,5 +154,5 @@ def _broken(data: bytes, error: Exception) -> ImageError:
     if cut:
         message = f"the {kind} file was cut off after {len(data):,} bytes: copy or upload it again"
         return ImageError(ImageProblem.TRUNCATED, message)
-    message = f"the {kind} file is damaged ({error}): export it again from the original"
+    message = f"the {kind} file is damaged or cut off ({error}): export or upload it again"
     return ImageError(ImageProblem.DAMAGED, message)

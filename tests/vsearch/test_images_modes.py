@@ -7,7 +7,6 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +55,7 @@ def png(width: int, depth: int, colour: int, row: bytes, **chunks: bytes) -> byt
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + body + chunk(b"IEND", b"")
 
 
-def tiff(  # noqa: PLR0913
+def tiff(
     width: int,
     row: bytes,
     bits: Sequence[int],
@@ -96,7 +95,7 @@ def tiff(  # noqa: PLR0913
     return start.ljust(pixels_end, b"\0") + directory + bytes(4) + heap
 
 
-def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -192,12 +191,17 @@ def floats(order: str, *values: float) -> bytes:
     return struct.pack(f"{order}{len(values)}f", *values)
 
 
-def grey_tiff(row: bytes, width: int, bits: int, *, white: int = 1, **options: Any) -> bytes:
-    return tiff(width, row, [bits], white, **options)
+def grey_tiff(
+    row: bytes, width: int, bits: int, *, white: int = 1, order: str = "<", sample_format: int = 1
+) -> bytes:
+    return tiff(width, row, [bits], white, order=order, sample_format=sample_format)
 
 
-PALETTE_TAG = {320: (3, [v * 257 for v in [255, 0, 10] + [0] * 253 + [0, 255, 20] + [0] * 253 +
-                         [0, 0, 30] + [0] * 253])}  # fmt: skip
+REDS, GREENS, BLUES = (
+    [value * 257 for value in three] + [0] * 253
+    for three in ([255, 0, 10], [0, 255, 20], [0, 0, 30])
+)
+PALETTE_TAG: dict[int, tuple[int, Sequence[int]]] = {320: (3, REDS + GREENS + BLUES)}
 
 TIFFS = {
     "1 bit": (grey_tiff(b"\x50", 4, 1), greys(0, 255, 0, 255)),
@@ -208,7 +212,7 @@ TIFFS = {
     "12 bits": (
         grey_tiff(bytes([0x00, 0x08, 0x00, 0xFF, 0xF0, 0x00]), 4, 12),
         greys(0, round(0x800 / 4095 * 255), 255, 0),
-    ),  # fmt: skip
+    ),
     "16 bits, Intel": (
         grey_tiff(shorts("<", 0, 128, 129, 32768, 65535), 5, 16),
         greys(0, 0, 1, 128, 255),
@@ -220,7 +224,7 @@ TIFFS = {
     "16 bits, 0 is white": (
         grey_tiff(shorts("<", 0, 51400, 65535), 3, 16, white=0),
         greys(255, 55, 0),
-    ),  # fmt: skip
+    ),
     "16 bits, signed": (
         grey_tiff(struct.pack("<4h", -32768, 0, 16384, 32767), 4, 16, sample_format=2),
         greys(0, 0, 128, 255),
@@ -234,7 +238,7 @@ TIFFS = {
             struct.pack(">4i", -(2**31), 0, 2**30, 2**31 - 1), 4, 32, order=">", sample_format=2
         ),
         greys(0, 0, 128, 255),
-    ),  # fmt: skip
+    ),
     "float within 0..1": (
         grey_tiff(floats("<", 0.25, 0.5, 0.75), 3, 32, sample_format=3),
         greys(64, 128, 191),
@@ -316,7 +320,7 @@ TIFFS = {
             tags={530: (3, [1, 1])},
         ),
         colours((128, 128, 128), (254, 0, 0), (0, 0, 254)),  # JFIF: red is 76, 85, 255
-    ),  # fmt: skip
+    ),
 }
 
 
