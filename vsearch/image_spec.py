@@ -41,7 +41,7 @@ class ImageSpec:
         values: dict[str, Any] = vars(self)
         _require(type(values["size"]) is int and self.size in _SIZES, self, "size", "8 to 2048")
         _require(values["fit"] in ("crop", "stretch", "pad"), self, "fit", "crop, stretch or pad")
-        _require(_is_number(values["scale"]) and 0 < self.scale <= 1, self, "scale", "0 to 1")
+        _require(_is_number(values["scale"]) and 0.1 <= self.scale <= 1, self, "scale", "0.1 to 1")
         methods = ("bilinear", "bicubic", "lanczos")
         _require(values["interpolation"] in methods, self, "interpolation", " or ".join(methods))
         _require(_is_rgb(values["mean"]), self, "mean", "three numbers")

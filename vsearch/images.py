@@ -177,14 +177,10 @@ def load(
     Raises:
         ImageError: as `decode` does.
     """
-    kept = min(crop.width, crop.height) if crop else 1.0
-    image = decode(data, max_pixels=max_pixels, shorter_side=_needed(2 * spec.resize_side, kept))
-    return preprocess(image, spec, crop)
-
-
-def _needed(side: int, kept: float) -> int:
-    """Return the photo's shorter side at which the `kept` part of it has `side` pixels."""
-    return min(math.ceil(side / kept), 2**31 - 1)
+    # A crop needs its pixels of a part of the photo (below a millionth it is one pixel anyway).
+    kept = max(min(crop.width, crop.height), 1e-6) if crop else 1.0
+    needed = math.ceil(2 * spec.resize_side / kept)
+    return preprocess(decode(data, max_pixels=max_pixels, shorter_side=needed), spec, crop)
 
 
 def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> bytes:

@@ -63,9 +63,8 @@ def open_photo(data: bytes, max_pixels: int) -> ImageFile:
     with _quiet():
         image = _READERS[kind](io.BytesIO(data))
     _refuse_pixels(*image.size, max_pixels)
-    if isinstance(
-        image, TiffImageFile
-    ):  # a tile is decoded whole, and may be larger than the photo
+    if isinstance(image, TiffImageFile):
+        # A tile is decoded whole, and may claim to be larger than the photo.
         tags = image.tag_v2
         _refuse_pixels(tags.get(_TILE_WIDTH, 1), tags.get(_TILE_LENGTH, 1), max_pixels)
     if image.info.get("progressive"):
@@ -123,8 +122,9 @@ _warnings_lock = threading.Lock()
 def _quiet() -> Iterator[None]:
     """Ignore Pillow's remarks on odd metadata: the photo is used or refused, never half of both.
 
-    The filters of `warnings` belong to the whole process, hence the lock; it is held for the
-    header, which needs the interpreter's own lock anyway, and not for the pixels.
+    The filters of `warnings` belong to the whole process, hence the lock. It is held for the header
+    and the metadata, whose parsing needs the interpreter's own lock anyway; only a TIFF's and an
+    animated PNG's pixels, too, are decoded under it.
     """
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -192,7 +192,7 @@ def test_extreme_shapes_work(fit: str, size: tuple[int, int]) -> None:
     spec = ImageSpec.from_json({**ImageSpec(size=32, scale=0.9).to_json(), "fit": fit})
     data = jpeg(np.full((size[1], size[0], 3), 40, np.uint8))
     square = load(data, spec, crop=Crop(0.5, 0.5, 0.5, 0.5))
-    assert square.shape == (32, 32, 3)
+    assert square.shape == load(data, spec, crop=Crop(0, 0, 5e-324, 1)).shape == (32, 32, 3)
     assert set(np.unique(square)) <= ({40, 255} if fit == "pad" else {40})
     assert (square == 40).any()
 
@@ -210,7 +210,7 @@ def test_only_rgb_is_preprocessed() -> None:
         ImageSpec,
         size=st.integers(8, 64),
         fit=st.sampled_from(FITS),
-        scale=st.floats(0.01, 1),
+        scale=st.floats(0.1, 1),
         interpolation=st.sampled_from(["bilinear", "bicubic", "lanczos"]),
     ),
     corners=st.tuples(*[st.floats(0, 1)] * 4),
