@@ -58,15 +58,17 @@ class ShopSettings:
             raise ShopError(
                 f"views is {self.views!r}, expected one of {', '.join(get_args(Views))}"
             )
-        if not str(self.name).isprintable() or not str(self.name).strip():
-            raise ShopError(f"name is {self.name!r}, expected a printable text")
+        name: object = self.name  # like all of these, as wrong as a person may have typed it
+        if not isinstance(name, str) or not name.isprintable() or not name.strip():
+            raise ShopError(f"name is {name!r}, expected a printable text")
         for key in ("max_pixels", "max_bytes"):
             value = getattr(self, key)
             if type(value) is not int or value < 1:
                 raise ShopError(f"{key} is {value!r}, expected a whole number of at least 1")
         for key in ("remote_hosts", "category_columns"):
-            if not all(isinstance(text, str) and text for text in getattr(self, key)):
-                raise ShopError(f"{key} is {getattr(self, key)!r}, expected a list of texts")
+            value = getattr(self, key)
+            if not isinstance(value, tuple) or not all(isinstance(v, str) and v for v in value):
+                raise ShopError(f"{key} is {value!r}, expected a list of texts")
 
     def to_toml(self) -> str:
         """Return the text of shop.toml."""
@@ -195,6 +197,8 @@ class Shop:
         path = self.path / name
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
+            if any(not isinstance(values[key], str | None) for key in keys):
+                raise TypeError(f"expected texts, found {values}")
             return {key: values[key] for key in keys}
         except FileNotFoundError:
             return dict.fromkeys(keys)
