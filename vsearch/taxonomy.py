@@ -69,13 +69,17 @@ class Taxonomy:
             CategoryError: no such category, or several; the message lists the choices.
         """
         wanted = _folded(text)
-        matches = [p for p in self.paths if wanted in {_folded(format_path(p)), _folded("/".join(p))}]
+        matches = [
+            p for p in self.paths if wanted in {_folded(format_path(p)), _folded("/".join(p))}
+        ]
         matches = matches or [p for p in self.paths if _folded(p[-1]) == wanted]
         if len(matches) == 1:
             return matches[0]
         if matches:
             listed = ", ".join(f"“{format_path(p)}”" for p in matches)
-            raise CategoryError(f"category “{text}” is ambiguous: give the whole path, one of {listed}")
+            raise CategoryError(
+                f"category “{text}” is ambiguous: give the whole path, one of {listed}"
+            )
         raise CategoryError(f"no category “{text}” in this shop; {self._closest(wanted)}")
 
     def _closest(self, wanted: str) -> str:

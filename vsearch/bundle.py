@@ -1,0 +1,212 @@
+"""One trained model on disk: `weights.safetensors` and `model.json`, named by its fingerprint.
+
+Two fingerprints must not blur. The embedding_fingerprint covers the network, its weights up to the
+embedding and the ImageSpec: it keys cached embeddings and every index. The model_fingerprint covers
+that and labels, class vectors and scale: adding a class changes it alone, and the index stays
+valid. Both are recomputed when a bundle is loaded, so a damaged file is refused.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from vsearch.data import Label
+from vsearch.errors import BundleError
+from vsearch.images import ImageSpec
+from vsearch.models.classifier import NetworkSpec, abstract_classifier
+from vsearch.storage import sync_tree
+
+SCHEMA = 1
+WEIGHTS, MODEL = "weights.safetensors", "model.json"
+CLASS_VECTORS = "head.class_vectors"
+Weights = dict[str, NDArray[np.float32]]
+
+__all__ = ["Bundle", "Label", "Weights", "load_weights", "weights_of"]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model: shapes, weights, labels, and what is known about it.
+
+    Attributes:
+        network: what decides the network's shape.
+        weights: every leaf by dotted name, float32.
+        labels: the classes, in the order of the class vectors.
+        label_column: the catalogue column that the labels came from.
+        scale: what a cosine is multiplied by before the softmax.
+        metrics: figures on val, by name.
+        provenance: source and licence of the weights that training started from.
+        training: the configuration and the photos that training used, for the record.
+    """
+
+    network: NetworkSpec
+    weights: Weights
+    labels: tuple[Label, ...]
+    label_column: str
+    scale: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+
+    @property
+    def spec(self) -> ImageSpec:
+        """Return how a photo becomes pixels for this model."""
+        return self.network.architecture.spec
+
+    @cached_property
+    def embedding_fingerprint(self) -> str:
+        """Return 16 hex digits that name the map from a photo to its embedding."""
+        digest = hashlib.sha256()
+        digest.update(_canonical({"network": self.network.to_json(), "spec": self.spec.to_json()}))
+        for name in sorted(self.weights.keys() - {CLASS_VECTORS}):
+            _add_array(digest, name, self.weights[name])
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def model_fingerprint(self) -> str:
+        """Return 16 hex digits that name the map from a photo to probabilities."""
+        digest = hashlib.sha256(self.embedding_fingerprint.encode())
+        digest.update(_canonical([asdict(label) for label in self.labels]))
+        digest.update(_canonical([self.label_column, self.scale]))
+        _add_array(digest, CLASS_VECTORS, self.weights[CLASS_VECTORS])
+        return digest.hexdigest()[:16]
+
+    def save(self, models: Path) -> Path:
+        """Write the bundle as `models/<model_fingerprint>` in one atomic step; return the folder.
+
+        Saving what is already there changes nothing.
+        """
+        folder = models / self.model_fingerprint
+        if folder.is_dir():
+            return folder
+        models.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=models))
+        try:
+            save_file(self.weights, draft / WEIGHTS)
+            (draft / MODEL).write_text(json.dumps(self.to_json(), indent=2, ensure_ascii=False))
+            draft.chmod(0o755)
+            sync_tree(draft)
+            draft.rename(folder)
+            sync_tree(models, recurse=False)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return folder
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what model.json holds."""
+        return {
+            "schema": SCHEMA,
+            "embedding_fingerprint": self.embedding_fingerprint,
+            "model_fingerprint": self.model_fingerprint,
+            "network": self.network.to_json(),
+            "spec": self.spec.to_json(),
+            "label_column": self.label_column,
+            "labels": [{"name": label.name, "path": label.path} for label in self.labels],
+            "scale": self.scale,
+            "metrics": dict(self.metrics),
+            "provenance": dict(self.provenance),
+            "training": dict(self.training),
+            "parent": self.parent,
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> "Bundle":
+        """Read and verify a bundle.
+
+        Raises:
+            BundleError: the folder is missing, damaged, or of a newer schema; a leaf is missing or
+                has another shape than the network's; a fingerprint does not match.
+        """
+        try:
+            model = json.loads((folder / MODEL).read_text())
+            weights = load_file(folder / WEIGHTS)
+            if model["schema"] != SCHEMA:
+                raise BundleError(
+                    f"{folder}: schema {model['schema']}, this version reads schema {SCHEMA}"
+                )
+            bundle = cls._from_json(model, weights)
+        except FileNotFoundError as error:
+            raise BundleError(
+                f"no model in {folder}: {Path(error.filename).name} is missing"
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise BundleError(f"the model in {folder} cannot be read: {error!r}") from error
+        bundle._verify(folder, model)
+        return bundle
+
+    @classmethod
+    def _from_json(cls, model: Mapping[str, Any], weights: Weights) -> "Bundle":
+        return cls(
+            network=NetworkSpec(model["network"]["backbone"], model["network"]["dim"]),
+            weights=weights,
+            labels=tuple(Label(entry["name"], tuple(entry["path"])) for entry in model["labels"]),
+            label_column=model["label_column"],
+            scale=model["scale"],
+            metrics=model["metrics"],
+            provenance=model["provenance"],
+            training=model["training"],
+            parent=model["parent"],
+        )
+
+    def _verify(self, folder: Path, model: Mapping[str, Any]) -> None:
+        expected = _leaf_shapes(self.network, len(self.labels))
+        for name in sorted(expected.keys() | self.weights.keys()):
+            found = self.weights[name].shape if name in self.weights else "nothing"
+            if found != expected.get(name, "nothing"):
+                raise BundleError(
+                    f"{folder / WEIGHTS}: leaf “{name}” has {found}, the network expects "
+                    f"{expected.get(name, 'nothing')}"
+                )
+        for kind in ("embedding_fingerprint", "model_fingerprint"):
+            if getattr(self, kind) != model[kind]:
+                raise BundleError(
+                    f"{folder}: {kind} is {getattr(self, kind)}, model.json says {model[kind]}: "
+                    "the files were changed or damaged; train again or restore the folder"
+                )
+
+
+def weights_of(module: nnx.Module) -> Weights:
+    """Return every leaf of a module by dotted name."""
+    return {
+        ".".join(map(str, path)): np.asarray(leaf[...], np.float32)
+        for path, leaf in nnx.to_flat_state(nnx.state(module))
+    }
+
+
+def load_weights(module: nnx.Module, weights: Weights) -> None:
+    """Fill an abstract module of the same shape with a bundle's weights."""
+    flat = dict(nnx.to_flat_state(nnx.state(module)))
+    for path, leaf in flat.items():
+        leaf.set_raw_value(jnp.asarray(weights[".".join(map(str, path))]))
+    nnx.update(module, nnx.from_flat_state(flat))
+
+
+def _leaf_shapes(network: NetworkSpec, labels: int) -> dict[str, tuple[int, ...]]:
+    state = nnx.state(abstract_classifier(network, labels))
+    return {
+        ".".join(map(str, path)): leaf.get_raw_value().shape
+        for path, leaf in nnx.to_flat_state(state)
+    }
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _add_array(digest: "hashlib._Hash", name: str, array: NDArray[np.float32]) -> None:
+    digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())

@@ -1,0 +1,111 @@
+"""Labelled photos: what a classifier learns from, split and drawn in balance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vsearch.errors import DataError
+from vsearch.taxonomy import CategoryPath
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class of the model: its name, and the one category path that it maps to."""
+
+    name: str
+    path: CategoryPath
+
+
+@dataclass(frozen=True)
+class LabelledPhoto:
+    """A photo on disk, known by its content hash, with the index of its label."""
+
+    path: Path
+    content_hash: str
+    label: int
+    catalogue: bool
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The photos of a shop with their labels.
+
+    `train` holds catalogue photos and further photos of split train; `val` chooses and calibrates,
+    and is never trained on. Photos of split test have no place here at all.
+    """
+
+    labels: tuple[Label, ...]
+    label_column: str
+    train: tuple[LabelledPhoto, ...]
+    val: tuple[LabelledPhoto, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained on.
+
+        Raises:
+            DataError: fewer than two labels, a label without a training photo, or a photo that is
+                both in train and in val.
+        """
+        if len(self.labels) < 2:
+            raise DataError(
+                f"a classifier needs at least two labels, the column “{self.label_column}” has "
+                f"{len(self.labels)}"
+            )
+        bare = set(range(len(self.labels))) - {photo.label for photo in self.train}
+        if bare:
+            names = ", ".join(f"“{self.labels[index].name}”" for index in sorted(bare)[:5])
+            raise DataError(f"{len(bare)} labels have no photo to train on: {names}")
+        both = {p.content_hash for p in self.train} & {p.content_hash for p in self.val}
+        if both:
+            raise DataError(f"{len(both)} photos are in both train and val, such as {min(both)}")
+
+
+class BalancedSampler:
+    """Draws batches in which every label is equally likely, whatever its number of photos.
+
+    A share of each batch comes from catalogue photos where a label has both kinds: a catalogue
+    photo is a labelled photo of its item, and leaving it out is what makes the step from a phone
+    photo to a pack shot look hard.
+    """
+
+    def __init__(self, photos: Sequence[LabelledPhoto], labels: int, catalogue_share: float):
+        label_of = np.array([photo.label for photo in photos])
+        catalogue = np.array([photo.catalogue for photo in photos])
+        self.share = catalogue_share
+        self.further = _Pools(label_of, ~catalogue, labels)
+        self.catalogue = _Pools(label_of, catalogue, labels)
+
+    def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the indices of `size` photos, int64."""
+        labels = rng.integers(self.further.labels, size=size)
+        wants_catalogue = np.arange(size) < round(size * self.share)
+        has_further, has_catalogue = self.further.counts[labels], self.catalogue.counts[labels]
+        use_catalogue = np.where(wants_catalogue, has_catalogue > 0, has_further == 0)
+        positions = rng.random(size)
+        return np.where(
+            use_catalogue,
+            self.catalogue.pick(labels, positions),
+            self.further.pick(labels, positions),
+        )
+
+
+class _Pools:
+    """The photos of each label, packed into one array."""
+
+    def __init__(self, label_of: NDArray[np.int64], chosen: NDArray[np.bool_], labels: int):
+        members = np.flatnonzero(chosen)
+        self.members = members[np.argsort(label_of[members], kind="stable")]
+        self.counts = np.bincount(label_of[members], minlength=labels)
+        self.starts = np.cumsum(self.counts) - self.counts
+        self.labels = labels
+
+    def pick(self, labels: NDArray[np.int64], positions: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return a member of each label; whatever comes first where a label has none."""
+        if not self.members.size:
+            return np.zeros(len(labels), np.int64)
+        offsets = np.minimum(positions * self.counts[labels], self.counts[labels] - 1)
+        chosen = self.starts[labels] + np.maximum(offsets, 0).astype(np.int64)
+        return np.asarray(self.members[np.minimum(chosen, self.members.size - 1)], np.int64)

@@ -1,0 +1,1 @@
+"""The CNNs, one file per family; each returns the outputs of its stages."""

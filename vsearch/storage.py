@@ -1,0 +1,31 @@
+"""Files that survive a crash: what is synced before it is renamed is whole or not there."""
+
+import os
+from pathlib import Path
+
+
+def sync_path(path: Path) -> None:
+    """Force a file or a folder's entries to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path, *, recurse: bool = True) -> None:
+    """Force a folder's entries, and by default all that lies below it, to the disk."""
+    for path in folder.rglob("*") if recurse else ():
+        sync_path(path)
+    sync_path(folder)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file in one step: readers and crashes see the old content or the new, whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_path(path.parent)
