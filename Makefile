@@ -1,0 +1,45 @@
+# All targets use the virtual environment .venv, which `make .venv` makes and keeps up to date.
+PYTHON ?= python3
+# Which FAISS wheel: cpu, gpu (CUDA 12) or gpu-cu13 (CUDA 13). Exactly one: they overwrite one another.
+DEVICE ?= cpu
+SHOP ?= demo-shop
+BIN := .venv/bin
+
+.PHONY: .venv demo test check format bench serve clean
+
+.venv: .venv/installed-$(DEVICE)
+
+.venv/installed-$(DEVICE): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(DEVICE),pretrained,dev]'
+	touch $@
+
+demo: .venv
+	$(BIN)/vsearch demo $(SHOP)
+
+test: .venv
+	$(BIN)/python -m pytest
+
+check: .venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+format: .venv
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv
+	$(BIN)/python -m pytest tests/benchmarks -m slow -s --timeout 3600
+
+serve: .venv
+	$(BIN)/vsearch serve $(SHOP)
+
+clean:
+	rm -rf .venv demo-shop build *.egg-info .mypy_cache .ruff_cache .pytest_cache
