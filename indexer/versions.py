@@ -108,11 +108,18 @@ class IndexVersion:
         """The version's name."""
         return self.manifest.version
 
+    @property
+    def embedding_fingerprint(self) -> str:
+        """Which network made the vectors."""
+        return self.manifest.embedding_fingerprint
+
     def ranges(self, subtrees: Sequence[CategoryPath] = ()) -> list[RowRange]:
         """Return the rows of items within any of the subtrees, merged and sorted; all for none."""
+        if not subtrees:
+            return [(0, self.manifest.rows)] if self.manifest.rows else []
         merged: list[RowRange] = []
         for part in self.categories:
-            if subtrees and not any(is_within(part.path, subtree) for subtree in subtrees):
+            if not any(is_within(part.path, subtree) for subtree in subtrees):
                 continue
             if merged and merged[-1][1] == part.start:
                 merged[-1] = (merged[-1][0], part.stop)
@@ -173,7 +180,7 @@ class VersionEntry:
     manifest: VersionManifest | None
     problem: str | None
 
-    def toto_bytes(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return what `vsearch versions --json` prints."""
         manifest = asdict(self.manifest) if self.manifest else {}
         return {"version": self.name, "current": self.current, "problem": self.problem, **manifest}

@@ -1,0 +1,160 @@
+"""How good a shop's classifier and search are, measured on photos that they have never seen.
+
+Every query goes the way of a shopper's photo: the same decoding, network, index and grouping.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.embedding import PhotoEmbedder, Pixels, predict
+from indexer.figures import RECALL_AT, Figures, figures_of, truths
+from indexer.manifest import QueryPhoto, read_queries
+from indexer.records import Reject
+from indexer.search import Searcher, SearchHit
+from indexer.shop import Shop
+from vsearch.errors import ShopError
+from vsearch.images import ImageError, content_hash, load, read_photo
+from vsearch.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """What was measured, and on what.
+
+    Attributes:
+        queries: photos that were asked with.
+        refused: photos left out because they are in the index or were there to train on.
+        rejects: rows and photos that cannot be used, with reasons.
+        figures: how good the answers were.
+        model: model_fingerprint of what was measured.
+        index: name of the index version that was measured.
+        split: which queries were taken.
+        seconds: how long it took.
+    """
+
+    queries: int
+    refused: int
+    rejects: tuple[Reject, ...]
+    figures: Figures
+    model: str
+    index: str
+    split: str
+    seconds: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return what `vsearch evaluate --json` prints."""
+        return {
+            "queries": self.queries,
+            "refused": self.refused,
+            "rejected": len(self.rejects),
+            **self.figures.to_json(),
+            "model": self.model,
+            "index": self.index,
+            "split": self.split,
+            "seconds": self.seconds,
+            "rejects": [str(reject) for reject in self.rejects],
+        }
+
+
+@dataclass
+class _Asked:
+    """The queries that were asked, and what came back, in the same order; and those left out."""
+
+    queries: list[QueryPhoto] = field(default_factory=list)
+    hits: list[list[SearchHit]] = field(default_factory=list)
+    embeddings: list[NDArray[np.float32]] = field(default_factory=list)
+    probabilities: list[NDArray[np.float32]] = field(default_factory=list)
+    refused: list[QueryPhoto] = field(default_factory=list)
+    unusable: list[tuple[QueryPhoto, str]] = field(default_factory=list)
+
+
+def evaluate(
+    shop: Shop,
+    queries: Path,
+    *,
+    split: str = "test",
+    where: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+    embedder: PhotoEmbedder | None = None,
+) -> EvaluationReport:
+    """Search and classify with every query, and compare with what the manifest says of it.
+
+    Nothing of a query is kept in the shop.
+
+    Args:
+        shop: a shop with a published model and index.
+        queries: a manifest of photos with their item_id or category.
+        split: only the queries of this split.
+        where: only queries whose columns have these values.
+        progress: told of the stage "evaluate", in photos.
+        embedder: the network; by default the published model.
+
+    Raises:
+        ShopError: nothing is built, or no query is left to ask.
+        ManifestError: the manifest cannot be read.
+    """
+    started = time.monotonic()
+    searcher = Searcher.open(shop, embedder=embedder)
+    photos, rejects = read_queries(shop, queries, split, where)
+    asked = _ask(searcher, photos, progress)
+    rejects += [
+        Reject(str(queries), 0, query.item_id, "photo", str(query.path), reason)
+        for query, reason in sorted(asked.unusable, key=lambda pair: pair[0].path)
+    ]
+    if not asked.queries:
+        raise ShopError(_nothing_left(queries, split, len(asked.refused), rejects))
+    known = truths(shop, asked.queries, searcher.embedder.bundle.label_column)
+    embeddings, probabilities = np.stack(asked.embeddings), np.stack(asked.probabilities)
+    return EvaluationReport(
+        queries=len(asked.queries),
+        refused=len(asked.refused),
+        rejects=tuple(rejects),
+        figures=figures_of(searcher, known, asked.hits, embeddings, probabilities),
+        model=searcher.embedder.model_fingerprint,
+        index=searcher.version.name,
+        split=split,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _ask(searcher: Searcher, queries: Sequence[QueryPhoto], progress: Progress) -> _Asked:
+    """Search and classify with all queries, in batches; those that cannot serve are left out."""
+    shop, embedder, asked = searcher.shop, searcher.embedder, _Asked()
+    seen = searcher.version.hashes()
+    seen |= {photo.content_hash for _, photo in shop.catalogue.photos(splits=("train",))}
+
+    def read(query: QueryPhoto) -> Pixels | None:
+        if query.item_id is None and query.category is None:
+            asked.unusable.append((query, "the row names neither item nor category"))
+            return None
+        try:
+            data = read_photo(query.path, max_bytes=shop.settings.max_bytes)
+            if content_hash(data) not in seen:
+                return load(data, embedder.spec, max_pixels=shop.settings.max_pixels)
+            asked.refused.append(query)
+        except ImageError as error:
+            asked.unusable.append((query, str(error)))
+        return None
+
+    progress("evaluate", 0, len(queries))
+    for batch, predictions in predict(embedder, queries, read):
+        asked.queries += batch
+        asked.embeddings += list(predictions.embeddings)
+        asked.probabilities += list(predictions.probabilities)
+        asked.hits += searcher.search_embeddings(predictions.embeddings, max(RECALL_AT))
+        progress("evaluate", len(asked.queries), len(queries))
+    progress("evaluate", len(queries), len(queries))
+    return asked
+
+
+def _nothing_left(queries: Path, split: str, refused: int, rejects: Sequence[Reject]) -> str:
+    first = f" (the first: {rejects[0]})" if rejects else ""
+    return (
+        f"no query of split {split} is left in {queries}: {refused} refused because they are in "
+        f"the index or among the training photos, {len(rejects)} rejected{first}"
+    )

@@ -1,0 +1,319 @@
+"""A photo in, predicted categories and similar items out: one pair of model and index."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.embedding import PhotoEmbedder, load_embedder
+from indexer.records import Item
+from indexer.shop import Shop
+from indexer.vector_index import RowRange
+from indexer.versions import IndexVersion
+from vsearch.data import Label
+from vsearch.errors import FingerprintMismatchError, ShopError
+from vsearch.images import Crop, load
+from vsearch.taxonomy import CategoryPath, format_path, is_within, roll_up
+
+MOST = 20  # labels and categories that an answer names
+
+_WIDENING = 4
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """An item that looks like the photo, by its most similar view.
+
+    Attributes:
+        item: the item as the catalogue has it now.
+        score: cosine similarity of the view, -1..1.
+        photo_key: the view.
+    """
+
+    item: Item
+    score: float
+    photo_key: int
+
+    @property
+    def group_id(self) -> str | None:
+        """What joins the item with the variants of the same product."""
+        return self.item.group_id
+
+    def to_json(self) -> dict[str, object]:
+        """Return what scripts read."""
+        return {
+            "item_id": self.item.item_id,
+            "title": self.item.title,
+            "score": self.score,
+            "category": format_path(self.item.category),
+            "group_id": self.group_id,
+        }
+
+
+@dataclass(frozen=True)
+class LabelProbability:
+    """A class of the model and how probable it is."""
+
+    name: str
+    path: CategoryPath
+    probability: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return what scripts read."""
+        return {
+            "name": self.name,
+            "path": format_path(self.path),
+            "probability": self.probability,
+        }
+
+
+@dataclass(frozen=True)
+class CategoryProbability:
+    """A category of any level, with the probability of all labels within it."""
+
+    path: CategoryPath
+    probability: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return what scripts read."""
+        return {"path": format_path(self.path), "probability": self.probability}
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The answer to one photo.
+
+    Attributes:
+        labels: the classes, best first, at most `MOST`.
+        categories: the categories of all levels, best first, at most `MOST`.
+        unknown: whether the shop sells nothing of the kind; None where that is not judged.
+        hits: the most similar items, best first; none where only classes were asked for.
+        model: model_fingerprint of the model that answered.
+        index: name of the index version that answered.
+        timings: milliseconds by stage ("decode", "embed", "search") and in "total".
+    """
+
+    labels: tuple[LabelProbability, ...]
+    categories: tuple[CategoryProbability, ...]
+    unknown: bool | None
+    hits: tuple[SearchHit, ...]
+    model: str
+    index: str
+    timings: dict[str, float]
+
+    def to_json(self) -> dict[str, object]:
+        """Return what scripts read."""
+        return {
+            "labels": [label.to_json() for label in self.labels],
+            "categories": [category.to_json() for category in self.categories],
+            "unknown": self.unknown,
+            "hits": [hit.to_json() for hit in self.hits],
+            "model": self.model,
+            "index": self.index,
+            "timings": self.timings,
+        }
+
+
+class Searcher:
+    """Answers with one model and one index version that belong together; safe between threads.
+
+    What the catalogue has changed since the version was built shows at once where it takes away:
+    an item that is gone, rejected or no longer in the category asked for is no hit. What is new
+    waits for the next build.
+
+    Raises:
+        FingerprintMismatchError: the index was made by another network.
+    """
+
+    def __init__(self, shop: Shop, embedder: PhotoEmbedder, version: IndexVersion) -> None:
+        made_by = version.embedding_fingerprint
+        if (made_by, version.manifest.dim) != (embedder.embedding_fingerprint, embedder.dim):
+            raise FingerprintMismatchError(
+                f"index version {version.name} holds embeddings {made_by}, model "
+                f"{embedder.model_fingerprint} makes {embedder.embedding_fingerprint}: run "
+                "`vsearch build`"
+            )
+        self.shop = shop
+        self.embedder = embedder
+        self.version = version
+
+    @classmethod
+    def open(cls, shop: Shop, *, embedder: PhotoEmbedder | None = None) -> "Searcher":
+        """Open the pair that the shop has published.
+
+        Args:
+            shop: the shop; it must stay open.
+            embedder: the network; by default the published model.
+
+        Raises:
+            ShopError: nothing is built yet.
+            BundleError: the model is missing or damaged.
+            VersionError: the index is missing or damaged.
+            FingerprintMismatchError: they do not belong together.
+        """
+        current = shop.current()
+        if current.index is None:
+            raise ShopError(f"{shop.path} has no index yet: run `vsearch build {shop.path}`")
+        version = IndexVersion.open(shop.indexes / current.index)
+        return cls(shop, embedder or load_embedder(shop, current.model), version)
+
+    def search(
+        self,
+        data: bytes,
+        *,
+        top_k: int = 10,
+        categories: Sequence[CategoryPath] = (),
+        crop: Crop | None = None,
+    ) -> SearchResult:
+        """Return what the photo shows and the items that look like it.
+
+        Args:
+            data: the photo's file.
+            top_k: how many items; all of them are found wherever so many are left.
+            categories: only items whose primary path lies within one of these; none: all.
+            crop: the part of the photo to look at.
+
+        Raises:
+            ImageError: the photo cannot be used.
+            CategoryError: the shop has no such category.
+        """
+        self._check_filter(top_k, categories)
+        seen, embeddings = self._look(data, crop)
+        started = time.perf_counter()
+        hits = self.search_embeddings(embeddings, top_k, categories)[0]
+        spent = 1e3 * (time.perf_counter() - started)
+        stages = {stage: seen.timings[stage] for stage in ("decode", "embed")}
+        timings = stages | {"search": spent, "total": seen.timings["total"] + spent}
+        return replace(seen, hits=tuple(hits), timings=timings)
+
+    def classify(self, data: bytes, *, crop: Crop | None = None) -> SearchResult:
+        """Return what the photo shows, without hits.
+
+        Raises:
+            ImageError: the photo cannot be used.
+        """
+        return self._look(data, crop)[0]
+
+    def _look(self, data: bytes, crop: Crop | None) -> tuple[SearchResult, NDArray[np.float32]]:
+        """Return the answer without hits, and the embedding (1, dim)."""
+        started = time.perf_counter()
+        pixels = load(data, self.embedder.spec, crop=crop, max_pixels=self.shop.settings.max_pixels)
+        decoded = time.perf_counter()
+        predictions = self.embedder(pixels[None])
+        labels, categories = best_classes(self.embedder.bundle.labels, predictions.probabilities[0])
+        embedded = time.perf_counter()
+        timings = {
+            "decode": 1e3 * (decoded - started),
+            "embed": 1e3 * (embedded - decoded),
+            "total": 1e3 * (embedded - started),
+        }
+        model, index = self.embedder.model_fingerprint, self.version.name
+        result = SearchResult(labels, categories, None, (), model, index, timings)
+        return result, predictions.embeddings
+
+    def search_embeddings(
+        self,
+        embeddings: NDArray[np.float32],
+        top_k: int = 10,
+        categories: Sequence[CategoryPath] = (),
+    ) -> list[list[SearchHit]]:
+        """Return the most similar items of each embedding.
+
+        Each item once, by its best view; equal scores in the order of the index's rows. `top_k`
+        items are found wherever the filter leaves so many.
+
+        Args:
+            embeddings: shape (n, dim), float32, unit length.
+            top_k: how many items, at least 1.
+            categories: only items whose primary path lies within one of these; none: all.
+
+        Raises:
+            CategoryError: the shop has no such category.
+        """
+        self._check_filter(top_k, categories)
+        ranges = self.version.ranges(categories)
+        available = sum(stop - start for start, stop in ranges)
+        hits: list[list[SearchHit]] = [[] for _ in embeddings]
+        items = _LiveItems(self.shop, categories)
+        pending = list(range(len(embeddings))) if available else []
+        # Enough at once if the first items have no more views than is usual here.
+        views = -(-self.version.manifest.rows // max(self.version.manifest.items, 1))
+        k = min(top_k * views, available)
+        while pending:
+            found = self._group(embeddings[pending], k, ranges, items)
+            for i, grouped in zip(pending, found, strict=True):
+                hits[i] = grouped[:top_k]
+            pending = [i for i in pending if len(hits[i]) < top_k and k < available]
+            k = min(_WIDENING * k, available)
+        return hits
+
+    def _group(
+        self,
+        embeddings: NDArray[np.float32],
+        k: int,
+        ranges: Sequence[RowRange],
+        items: "_LiveItems",
+    ) -> list[list[SearchHit]]:
+        """Return the items of the `k` nearest rows of each embedding, best first."""
+        scores, rows = self.version.index.search(embeddings, k, ranges)
+        keys = self.version.item_keys[rows]
+        photos = self.version.photo_keys[rows]
+        items.look_up(keys)
+        found = []
+        for line in zip(keys.tolist(), scores.tolist(), photos.tolist(), strict=True):
+            best: dict[int, SearchHit] = {}
+            for key, score, photo in zip(*line, strict=True):
+                item = items[key]
+                if item is not None and key not in best:
+                    best[key] = SearchHit(item, min(score, 1.0), photo)
+            found.append(list(best.values()))
+        return found
+
+    def _check_filter(self, top_k: int, categories: Sequence[CategoryPath]) -> None:
+        if top_k < 1:
+            raise ValueError(f"top_k must be at least 1, not {top_k}")
+        for path in categories:
+            if not any(is_within(part.path, path) for part in self.version.categories):
+                self.shop.taxonomy().find(format_path(path))
+
+
+class _LiveItems(dict[int, Item | None]):
+    """Items by key, looked up once; None for those that must not be shown."""
+
+    def __init__(self, shop: Shop, categories: Sequence[CategoryPath]) -> None:
+        super().__init__()
+        self._shop = shop
+        self._categories = categories
+
+    def look_up(self, keys: NDArray[np.int64]) -> None:
+        new = [key for key in np.unique(keys).tolist() if key not in self]
+        known = self._shop.catalogue.get_many(new)
+        for key in new:
+            item = known.get(key)
+            self[key] = item if item is not None and self._shown(item) else None
+
+    def _shown(self, item: Item) -> bool:
+        return item.state == "ok" and (
+            not self._categories or any(is_within(item.category, c) for c in self._categories)
+        )
+
+
+def best_classes(
+    labels: Sequence[Label], probabilities: NDArray[np.float32]
+) -> tuple[tuple[LabelProbability, ...], tuple[CategoryProbability, ...]]:
+    """Return the most probable labels and categories of all levels, best first.
+
+    Args:
+        labels: the classes.
+        probabilities: shape (labels,).
+    """
+    best = np.argsort(-probabilities, kind="stable")[:MOST].tolist()
+    named = (
+        LabelProbability(labels[i].name, labels[i].path, float(probabilities[i])) for i in best
+    )
+    sums = roll_up(probabilities[None], [label.path for label in labels])
+    # A parent with the same probability as its only child comes first.
+    paths = sorted(sums, key=lambda path: (-sums[path][0], len(path), path))[:MOST]
+    return tuple(named), tuple(CategoryProbability(p, min(float(sums[p][0]), 1.0)) for p in paths)
