@@ -244,7 +244,7 @@ def by_hand(
     return [(key, min(float(best[key][0]), 1.0)) for key in ranked]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(data=st.data())
 def test_search_is_what_a_plain_reading_gives(data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), "seed"))
