@@ -1,0 +1,46 @@
+"""The command line: one file per group of commands.
+
+Commands import what they need when they run: `vsearch --help` loads neither JAX nor FAISS nor
+FastAPI, and answers at once.
+"""
+
+from collections.abc import Callable, Mapping
+
+import typer
+
+from api.cli import classify, demo, doctor, model, search, serve, shop, versions
+
+app = typer.Typer(
+    name="vsearch",
+    help="Search a shop by photo: train on its own catalogue, build an index, serve it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
+    "A shop": {"init": shop.init, "import": shop.import_, "status": shop.status},
+    "From catalogue to search": {
+        "train": model.train,
+        "build": model.build,
+        "evaluate": model.evaluate,
+        "versions": versions.versions,
+        "rollback": versions.rollback,
+    },
+    "Asking with a photo": {
+        "search": search.search,
+        "classify": classify.classify,
+        "serve": serve.serve,
+    },
+    "Getting started": {"demo": demo.demo, "doctor": doctor.doctor},
+}
+
+for panel, commands in COMMANDS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
+
+
+def main() -> None:
+    """Run `vsearch`; the entry point of the package."""
+    app()

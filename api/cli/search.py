@@ -1,0 +1,177 @@
+"""`search`: a photo's predicted categories and the items that look like it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from api.cli.progress import format_seconds
+from api.cli.tables import listing, percent
+from api.cli.terminal import Json, ShopFolder, Terminal
+
+if TYPE_CHECKING:
+    from indexer.search import Searcher, SearchResult
+    from vsearch.images import Crop
+    from vsearch.taxonomy import CategoryPath
+
+PREDICTIONS_SHOWN = 6
+LEAST_SHOWN = 0.005
+
+Photos = Annotated[
+    list[Path], typer.Argument(metavar="PHOTO", help="One or more photos.", show_default=False)
+]
+
+
+def search(
+    shop: ShopFolder,
+    photos: Photos,
+    top_k: Annotated[int, typer.Option(min=1, help="How many items to show.")] = 10,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Only items within this category, such as “Fruit > Apple”, Fruit/Apple, or Apple "
+            "alone where that is unique. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Use only this part of the photo, as fractions of its size.",
+            show_default=False,
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Draw the photo and its hits; with several photos, one numbered sheet for each.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find the items that look like a photo."""
+    from api.loading import open_warm
+    from indexer.shop import Shop
+    from vsearch.images import Crop, ImageError
+
+    with Terminal(as_json) as terminal, Shop.open(shop) as opened:
+        taxonomy = opened.taxonomy()
+        within = [taxonomy.find(text) for text in category or ()]
+        question = Question(top_k, within, Crop.parse(crop) if crop else None)
+        started = time.perf_counter()
+        searcher = open_warm(opened)
+        seconds = time.perf_counter() - started
+        answers: list[Answer] = []
+        for number, photo in enumerate(photos, start=1):
+            drawn = numbered(sheet, number) if sheet and len(photos) > 1 else sheet
+            try:
+                answers.append(Answer(photo, ask(searcher, photo, question, drawn), sheet=drawn))
+            except ImageError as error:
+                answers.append(Answer(photo, error=str(error)))
+        terminal.failed = any(answer.error for answer in answers)
+        terminal.answer(
+            answers_document(answers, seconds),
+            *(part for answer in answers for part in answer.shown()),
+            Text(f"Model and index loaded in {format_seconds(seconds)}.", style="dim"),
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about every photo of a command."""
+
+    top_k: int
+    categories: Sequence["CategoryPath"]
+    crop: "Crop | None"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one photo: a result, or an error."""
+
+    photo: Path
+    result: "SearchResult | None" = None
+    error: str | None = None
+    sheet: Path | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return what `--json` prints of this photo."""
+        if self.result is None:
+            return {"photo": str(self.photo), "error": self.error}
+        drawn = {"sheet": str(self.sheet)} if self.sheet else {}
+        return {"photo": str(self.photo), **drawn, **self.result.to_json()}
+
+    def shown(self) -> list[RenderableType]:
+        """Return what people see of this photo."""
+        name = Text(f"\n{self.photo}", style="bold")
+        if self.result is None:
+            return [name, Text(f"Error: {self.error}", style="red")]
+        drawn = [f"Contact sheet: {self.sheet}"] if self.sheet else []
+        return [name, *result_tables(self.result), *drawn, timings_line(self.result)]
+
+
+def ask(
+    searcher: "Searcher", photo: Path, question: Question, sheet: Path | None
+) -> "SearchResult":
+    """Search with one photo and draw its contact sheet where one is wanted."""
+    from api.sheet import contact_sheet
+    from vsearch.images import read_photo
+
+    data = read_photo(photo, max_bytes=searcher.shop.settings.max_bytes)
+    result = searcher.search(
+        data, top_k=question.top_k, categories=question.categories, crop=question.crop
+    )
+    if sheet:
+        contact_sheet(searcher.shop, data, result, question.crop).save(sheet)
+    return result
+
+
+def numbered(sheet: Path, number: int) -> Path:
+    """Return the file of one of several sheets: `out.png` becomes `out-2.png`."""
+    return sheet.with_stem(f"{sheet.stem}-{number}")
+
+
+def answers_document(answers: Sequence[Answer], seconds: float) -> dict[str, object]:
+    """Return one answer as it is, several as a list."""
+    if len(answers) == 1:
+        return {**answers[0].to_json(), "load_seconds": round(seconds, 3)}
+    return {
+        "photos": [answer.to_json() for answer in answers],
+        "load_seconds": round(seconds, 3),
+    }
+
+
+def result_tables(result: "SearchResult") -> list[RenderableType]:
+    """Return predicted categories and hits as people see them."""
+    document: dict[str, Any] = result.to_json()
+    categories = worth_showing(document["categories"])
+    hits = [
+        (rank, hit["score"], hit["item_id"], hit["title"], hit["category"])
+        for rank, hit in enumerate(document["hits"], start=1)
+    ]
+    found = (
+        listing(("", "score", "item", "title", "category"), hits) if hits else "No item is left."
+    )
+    shown = [(one["path"], percent(one["probability"])) for one in categories]
+    return [listing(("predicted category", "probability"), shown), found]
+
+
+def worth_showing(predictions: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return the first predictions: the probable ones, and at least one."""
+    probable = [one for one in predictions[:PREDICTIONS_SHOWN] if one["probability"] >= LEAST_SHOWN]
+    return probable or predictions[:1]
+
+
+def timings_line(result: "SearchResult") -> Text:
+    """Return where the time of one photo went."""
+    spent = ", ".join(f"{stage} {spent:.1f} ms" for stage, spent in result.timings.items())
+    return Text(spent, style="dim")

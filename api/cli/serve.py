@@ -1,0 +1,70 @@
+"""`serve`: the HTTP API of a shop."""
+
+import logging
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.terminal import ShopFolder, Terminal
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+def serve(
+    shop: ShopFolder,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Where to listen. [default: 127.0.0.1, this machine]", show_default=False
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="The port; 0 takes a free one. [default: 8000]", show_default=False),
+    ] = None,
+    max_bytes: Annotated[
+        int | None,
+        typer.Option(help="The largest photo taken. [default: the shop's]", show_default=False),
+    ] = None,
+    root_path: Annotated[
+        str | None,
+        typer.Option(help="The path that a proxy in front adds to every URL.", show_default=False),
+    ] = None,
+) -> None:
+    """Serve the shop over HTTP.
+
+    Every option is also read from the environment: VSEARCH_HOST, VSEARCH_PORT and so on.
+    """
+    import uvicorn
+    from pydantic import ValidationError
+
+    from api.app import create_app
+    from api.settings import ServerSettings
+
+    given = {"host": host, "port": port, "max_bytes": max_bytes, "root_path": root_path}
+    flags: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        settings = ServerSettings(shop=shop, **flags)
+    except ValidationError as error:
+        raise typer.BadParameter(_told(error)) from error
+    _log_to_stderr(logging.getLogger("api"))
+    with Terminal() as terminal:
+        app = create_app(settings)
+        terminal.note("Loading model and index; documentation at /docs once it serves.")
+        uvicorn.run(app, host=settings.host, port=settings.port)
+
+
+def _log_to_stderr(logger: logging.Logger) -> None:
+    """Show our own messages as uvicorn shows its own; other libraries stay quiet."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s:     %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def _told(error: "ValidationError") -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))} (flag or VSEARCH_ variable): {one['msg']}"
+        for one in error.errors()
+    )

@@ -1,0 +1,67 @@
+"""`versions` and `rollback`: the index versions of a shop."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.tables import listing
+from api.cli.terminal import Json, ShopFolder, Terminal
+
+if TYPE_CHECKING:
+    from indexer.version_files import VersionManifest
+
+
+def versions(shop: ShopFolder, as_json: Json = False) -> None:
+    """List the index versions, the newest first."""
+    from indexer.shop import Shop
+    from indexer.versions import versions as list_versions
+
+    with Terminal(as_json) as terminal, Shop.open(shop) as opened:
+        entries = list_versions(opened)
+        rows = [
+            ("serves" if entry.current else "", entry.name, *_columns(entry.manifest))
+            if entry.manifest
+            else ("damaged", entry.name, None, None, None, None, None)
+            for entry in entries
+        ]
+        header = ("", "version", "items", "rows", "views", "model", "built")
+        terminal.answer(
+            {"versions": [entry.to_json() for entry in entries]},
+            listing(header, rows) if rows else f"No version yet: vsearch build {shop}",
+        )
+        for entry in entries:
+            if entry.problem:
+                terminal.warn(entry.problem)
+
+
+def _columns(manifest: "VersionManifest") -> tuple[object, ...]:
+    return (
+        manifest.items,
+        manifest.rows,
+        manifest.views,
+        manifest.model_fingerprint,
+        manifest.created.replace("T", " ").removesuffix("+00:00"),
+    )
+
+
+def rollback(
+    shop: ShopFolder,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="The version to go back to. [default: the one before]", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let an older index version serve again, with the model it was built with."""
+    from indexer.shop import Shop
+    from indexer.versions import rollback as roll_back
+
+    with Terminal(as_json) as terminal, Shop.open(shop) as opened:
+        before = opened.current()
+        now = roll_back(opened, to)
+        terminal.answer(
+            {"version": now.index, "model": now.model, "was": before.index},
+            f"{now.index} serves again, with model {now.model} (was {before.index}).",
+        )

@@ -1,0 +1,74 @@
+"""`POST /v1/search` and `POST /v1/classify`: questions asked with a photo.
+
+The photo is read, decoded and forgotten within the request; nothing of it is written down.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, UploadFile
+
+from api.problems import Kind, ProblemError
+from api.routes.context import Live, OpenShop, PhotoUrls, Settings, problems
+from api.schemas import Prediction, SearchAnswer
+from vsearch.images import Crop
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["photo search"],
+    responses=problems(
+        _413="The photo has too many bytes.",
+        _415="The file is no image, or of a format that is not supported.",
+        _422="The photo cannot be used, or a field is wrong.",
+        _503="The shop has no model and index yet.",
+    ),
+)
+
+Photo = Annotated[UploadFile, File(description="The photo: JPEG, PNG, WebP, GIF, BMP or TIFF.")]
+CropField = Annotated[
+    str | None,
+    Form(
+        description="Use only this part of the photo: x,y,width,height as fractions of it, 0 to 1.",
+        examples=["0.1,0.2,0.5,0.5"],
+    ),
+]
+
+
+# Plain functions, so that FastAPI runs them in its threads: decoding would hold up the event loop.
+@router.post("/search")
+def search(
+    photo: Photo,
+    shop: OpenShop,
+    live: Live,
+    settings: Settings,
+    photo_url: PhotoUrls,
+    top_k: Annotated[int, Form(ge=1, description="How many items to return.")] = 10,
+    category: Annotated[
+        list[str] | None,
+        Form(
+            description="Only items within this category; repeat it for several. A whole path or, "
+            "where it is unique, a name alone.",
+            examples=[["Fruit > Apple"]],
+        ),
+    ] = None,
+    crop: CropField = None,
+) -> SearchAnswer:
+    """Find the items that look like a photo, and say what the photo shows."""
+    if top_k > settings.max_top_k:
+        told = f"top_k is {top_k}; this server returns at most {settings.max_top_k} items."
+        raise ProblemError(422, Kind.INVALID_REQUEST, told)
+    taxonomy = shop.taxonomy()
+    within = [taxonomy.find(text) for text in category or ()]
+    result = live.searcher().search(
+        photo.file.read(), top_k=top_k, categories=within, crop=_crop(crop)
+    )
+    return SearchAnswer.of_search(result, photo_url)
+
+
+@router.post("/classify")
+def classify(photo: Photo, live: Live, crop: CropField = None) -> Prediction:
+    """Say what a photo shows: labels, and categories of every level, with probabilities."""
+    return Prediction.of(live.searcher().classify(photo.file.read(), crop=_crop(crop)))
+
+
+def _crop(text: str | None) -> Crop | None:
+    return Crop.parse(text) if text else None

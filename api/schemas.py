@@ -1,0 +1,157 @@
+"""The documents that the HTTP API answers with; `vsearch search --json` prints the same keys."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field
+
+from indexer.records import Item, Value
+from indexer.search import SearchHit, SearchResult
+from vsearch.taxonomy import CategoryPath, Taxonomy, format_path
+
+PathText = Annotated[
+    str, Field(description="A category path, root first.", examples=["Fruit > Apple"])
+]
+Probability = Annotated[float, Field(description="From 0 to 1.", examples=[0.93])]
+PhotoUrl = Callable[[str], str]  # item_id → where its catalogue photo is
+
+
+class ItemDocument(BaseModel):
+    """An item as a page needs it."""
+
+    item_id: str = Field(examples=["Granny-Smith"])
+    title: str = Field(examples=["Granny Smith"])
+    category: PathText
+    group_id: str | None = Field(description="Joins the variants of one product.", examples=[None])
+    attributes: dict[str, Value] = Field(examples=[{"country": "Italy"}])
+    photo_url: str = Field(
+        description="The item's catalogue photo.", examples=["/v1/items/Granny-Smith/photo"]
+    )
+
+    @classmethod
+    def of(cls, item: Item, photo_url: PhotoUrl) -> Self:
+        """Describe an item."""
+        return cls(
+            item_id=item.item_id,
+            title=item.title,
+            category=format_path(item.category),
+            group_id=item.group_id,
+            attributes=item.attributes,
+            photo_url=photo_url(item.item_id),
+        )
+
+
+class HitDocument(ItemDocument):
+    """An item that looks like the photo."""
+
+    score: float = Field(description="Cosine similarity; higher is better.", examples=[0.871])
+
+    @classmethod
+    def of_hit(cls, hit: SearchHit, photo_url: PhotoUrl) -> Self:
+        """Describe a hit."""
+        return cls(**ItemDocument.of(hit.item, photo_url).model_dump(), score=hit.score)
+
+
+class LabelDocument(BaseModel):
+    """A class of the model, with the category that it maps to."""
+
+    name: str = Field(examples=["Granny-Smith"])
+    path: PathText
+    probability: Probability
+
+
+class CategoryDocument(BaseModel):
+    """A category of any level, with the probability of all labels within it."""
+
+    path: PathText
+    probability: Probability
+
+
+class Prediction(BaseModel):
+    """What the model sees in a photo."""
+
+    labels: list[LabelDocument] = Field(description="Best first.")
+    categories: list[CategoryDocument] = Field(description="Every level of the tree, best first.")
+    unknown: bool | None = Field(
+        description="Whether the shop sells nothing of the kind; null: not judged.", examples=[None]
+    )
+    model: str = Field(description="The model_fingerprint.", examples=["3f9a0c1d2e4b5a69"])
+    index: str = Field(description="The index version.", examples=["20260103T101500-9c1d2e4b"])
+    timings: dict[str, float] = Field(
+        description="Milliseconds by stage.",
+        examples=[{"decode": 8.1, "embed": 21.4, "search": 0.9, "total": 30.6}],
+    )
+
+    @classmethod
+    def of(cls, result: SearchResult) -> Self:
+        """Describe what was predicted."""
+        return cls.model_validate(result.to_json())
+
+
+class SearchAnswer(Prediction):
+    """What the model sees in a photo, and the items that look like it."""
+
+    hits: list[HitDocument] = Field(description="Best first; each item once.")
+
+    @classmethod
+    def of_search(cls, result: SearchResult, photo_url: PhotoUrl) -> Self:
+        """Describe a whole answer."""
+        hits = [HitDocument.of_hit(hit, photo_url) for hit in result.hits]
+        return cls.model_validate(result.to_json() | {"hits": hits})
+
+
+class CategoryNode(BaseModel):
+    """A category with everything below it."""
+
+    name: str = Field(examples=["Fruit"])
+    path: PathText
+    items: int = Field(description="Items in the whole subtree.", examples=[28])
+    children: list["CategoryNode"] = Field(examples=[[]])
+
+
+class CategoryTree(BaseModel):
+    """The shop's categories."""
+
+    items: int = Field(description="Items in the shop.", examples=[81])
+    children: list[CategoryNode]
+
+    @classmethod
+    def of(cls, counts: Mapping[CategoryPath, int]) -> Self:
+        """Build the tree from the items that lie in each category directly."""
+        taxonomy = Taxonomy.of(counts)
+        totals = dict.fromkeys(taxonomy.paths, 0)
+        for path, items in counts.items():
+            for depth in range(1, len(path) + 1):
+                totals[path[:depth]] += items
+        children = [_node(taxonomy, totals, path) for path in taxonomy.children()]
+        return cls(items=sum(counts.values()), children=children)
+
+
+class Health(BaseModel):
+    """That the shop can be searched, and with what."""
+
+    status: str = Field(examples=["ok"])
+    shop: str = Field(examples=["Corner shop"])
+    model: str = Field(examples=["3f9a0c1d2e4b5a69"])
+    index: str = Field(examples=["20260103T101500-9c1d2e4b"])
+    items: int = Field(description="Items that can be found.", examples=[81])
+
+
+class ProblemDocument(BaseModel):
+    """A problem detail (RFC 9457); some kinds have further members."""
+
+    type: str = Field(examples=["/problems/unknown-item"])
+    title: str = Field(examples=["Unknown item"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["The shop has no item “X-17”."])
+
+
+def _node(
+    taxonomy: Taxonomy, totals: Mapping[CategoryPath, int], path: CategoryPath
+) -> CategoryNode:
+    return CategoryNode(
+        name=path[-1],
+        path=format_path(path),
+        items=totals[path],
+        children=[_node(taxonomy, totals, child) for child in taxonomy.children(path)],
+    )

@@ -1,0 +1,175 @@
+"""The whole way on one catalogue: import, train, build, evaluate, search; what the demo shows.
+
+A second walk in the same folder uses again what the first one finished.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from api.loading import open_warm
+from api.sheet import contact_sheet
+from indexer.build import build
+from indexer.evaluate import evaluate
+from indexer.importing import ImportReport, import_manifest
+from indexer.manifest import read_queries
+from indexer.search import SearchResult
+from indexer.shop import Shop, Views
+from indexer.training import train_shop
+from vsearch.bundle import Bundle
+from vsearch.errors import BundleError, ShopError
+from vsearch.images import read_photo
+from vsearch.progress import Progress, silent
+from vsearch.train import TrainConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a walk starts from.
+
+    Attributes:
+        catalogue: the manifest of the items.
+        photos: manifests of further labelled photos.
+        queries: the manifest of held-out photos; None: nothing is measured.
+        label: what the classes are: category, item_id or an attribute.
+        views: which photos are indexed.
+        config: what is trained.
+    """
+
+    catalogue: Path
+    photos: tuple[Path, ...] = ()
+    queries: Path | None = None
+    label: str = "category"
+    views: Views = "catalogue"
+    config: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what was done, what came of it, and the seconds it took."""
+
+    name: str
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """The one search of a walk: the photo, what was found, and the contact sheet of it."""
+
+    photo: Path
+    result: SearchResult
+    sheet: Path
+
+
+class Walk:
+    """Goes the way step by step and remembers what came of each.
+
+    Attributes:
+        steps: what was done so far.
+        figures: what `evaluate` measured; None before it or without queries.
+    """
+
+    def __init__(self, shop: Shop, given: Given, progress: Progress = silent) -> None:
+        self.steps: list[Step] = []
+        self.figures: dict[str, Any] | None = None
+        self._shop, self._given, self._progress = shop, given, progress
+
+    def go(self, sheet: Path) -> Found:
+        """Go the whole way and draw the contact sheet of one search.
+
+        Raises:
+            VsearchError: a step failed; what the steps before it made stays.
+        """
+        imported = self.take("import", self._import, _imported)
+        self.take("train", lambda: self._train(imported), str)
+        self.take("build", self._build, str)
+        if self._given.queries:
+            self.take("evaluate", self._evaluate, str)
+        return self.take("search", lambda: self._search(sheet), _found)
+
+    def take(self, name: str, do: Callable[[], T], tell: Callable[[T], str]) -> T:
+        """Do one step, and remember what came of it and how long it took."""
+        started = time.perf_counter()
+        outcome = do()
+        self.steps.append(Step(name, tell(outcome), time.perf_counter() - started))
+        return outcome
+
+    def _import(self) -> ImportReport:
+        given = self._given
+        return import_manifest(
+            self._shop, given.catalogue, photos=given.photos, progress=self._progress
+        )
+
+    def _train(self, imported: ImportReport) -> str:
+        nothing_new = not (imported.added or imported.changed or imported.photos_added)
+        if nothing_new and (bundle := self._trained()):
+            return f"model {bundle.model_fingerprint} from the walk before"
+        report = train_shop(
+            self._shop, self._given.config, label=self._given.label, progress=self._progress
+        )
+        photos = f"{report.train_photos:,} photos"
+        return f"{report.labels:,} labels from {photos}: model {report.model}"
+
+    def _trained(self) -> Bundle | None:
+        """Return the newest model, if it has the labels that are wanted now."""
+        fingerprint = self._shop.trained_model()
+        if fingerprint is None:
+            return None
+        try:
+            bundle = Bundle.load(self._shop.models / fingerprint)
+        except BundleError:
+            return None
+        return bundle if bundle.label_column == self._given.label else None
+
+    def _build(self) -> str:
+        report = build(self._shop, views=self._given.views, progress=self._progress)
+        return (
+            f"{report.embedded:,} photos embedded, {report.photos_reused:,} reused; "
+            f"{report.indexed:,} items in {report.version}"
+        )
+
+    def _evaluate(self) -> str:
+        assert self._given.queries is not None  # or this step is not taken
+        report = evaluate(self._shop, self._given.queries, progress=self._progress)
+        self.figures = report.to_json()
+        return f"{self.figures['queries']:,} held-out photos"
+
+    def _search(self, sheet: Path) -> Found:
+        photo = self._photo()
+        data = read_photo(photo, max_bytes=self._shop.settings.max_bytes)
+        result = open_warm(self._shop).search(data, top_k=10)
+        contact_sheet(self._shop, data, result).save(sheet)
+        return Found(photo, result, sheet)
+
+    def _photo(self) -> Path:
+        """Return the first held-out photo, or without any the first of the catalogue."""
+        if self._given.queries:
+            queries, _ = read_queries(self._shop, self._given.queries)
+            if queries:
+                return queries[0].path
+        for _, photo in self._shop.catalogue.photos(role="catalogue"):
+            return photo.path
+        raise ShopError("the catalogue holds no item with a photo that can be used")
+
+
+def _imported(report: ImportReport) -> str:
+    known = report.unchanged
+    return (
+        f"{report.added:,} items added, {report.changed:,} changed, {known:,} known; "
+        f"{report.photos_added:,} photos added, {report.rejected:,} rejected"
+    )
+
+
+def _found(found: Found) -> str:
+    first = found.result.hits[0].item.title if found.result.hits else "nothing"
+    return f"{found.photo.name}: {first}, in {found.result.timings['total']:.0f} ms once loaded"
+
+
+def open_or_create(path: Path, name: str) -> Shop:
+    """Open the shop in a folder, or make an empty one there."""
+    return Shop.open(path) if (path / "shop.toml").exists() else Shop.create(path, name=name)
