@@ -2,14 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from indexer import upsert
-from indexer.database import Database
+from indexer.embedding_cache import EmbeddingCache
+from indexer.import_notes import ImportNotes, insert_rejects
 from indexer.records import (
     Counts,
     FurtherOutcome,
@@ -19,9 +17,7 @@ from indexer.records import (
     PhotoFile,
     PhotoRow,
     Reject,
-    Source,
     UpsertCounts,
-    Value,
 )
 from vsearch.taxonomy import CategoryPath
 
@@ -43,7 +39,7 @@ _FROM_ITEMS = "FROM items LEFT JOIN categories USING (category_id)"
 _ORDER = "ORDER BY items.category_id, items.item_key, photos.position, photos.photo_key"
 
 
-class Catalogue(Database):
+class Catalogue(ImportNotes, EmbeddingCache):
     """All that a shop knows of its items; safe to share between threads and processes."""
 
     def upsert_items(self, rows: Iterable[ItemRow]) -> UpsertCounts:
@@ -173,37 +169,6 @@ class Catalogue(Database):
         )
         return {tuple(json.loads(row["path"])): row["items"] for row in rows}
 
-    def embeddings(self, fingerprint: str, hashes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the cached embeddings of these photos, float32 of shape (dim,), where known."""
-        rows = self._rows(
-            "SELECT content_hash, vector FROM embeddings WHERE embedding_fingerprint = ? "
-            "AND content_hash IN (SELECT value FROM json_each(?))",
-            fingerprint,
-            json.dumps(list(hashes)),
-        )
-        return {row["content_hash"]: np.frombuffer(row["vector"], dtype="<f4") for row in rows}
-
-    def missing_embeddings(self, fingerprint: str, hashes: Sequence[str]) -> list[str]:
-        """Return the distinct hashes that have no cached embedding, in the order given."""
-        rows = self._rows(
-            "SELECT content_hash FROM embeddings WHERE embedding_fingerprint = ? "
-            "AND content_hash IN (SELECT value FROM json_each(?))",
-            fingerprint,
-            json.dumps(list(hashes)),
-        )
-        known = {row["content_hash"] for row in rows}
-        return [content_hash for content_hash in dict.fromkeys(hashes) if content_hash not in known]
-
-    def put_embeddings(
-        self, fingerprint: str, rows: Sequence[tuple[str, NDArray[np.float32]]]
-    ) -> None:
-        """Cache embeddings by content hash, in one short transaction."""
-        with self.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
-                [(fingerprint, key, vector.astype("<f4").tobytes()) for key, vector in rows],
-            )
-
     def reject_photo(self, photo_key: int, reason: str) -> None:
         """Take out a photo that the build found unusable, and list it among the rejects.
 
@@ -224,91 +189,9 @@ class Catalogue(Database):
             connection.execute("DELETE FROM photo_files WHERE path = ?", (photo["path"],))
             _reject_item_without_photo(connection, photo["item_key"], reason)
             upsert.record_change(connection, photo["item_key"], "rejected")
-            _insert_rejects(
+            insert_rejects(
                 connection, "build", [Reject("", 0, photo["item_id"], "photo", path, reason)]
             )
-
-    def replace_rejects(self, source: Source, manifest: str, rejects: Sequence[Reject]) -> None:
-        """Let these be all the rejects of a manifest."""
-        with self.transaction() as connection:
-            connection.execute(
-                "DELETE FROM rejects WHERE source = ? AND manifest = ?", (source, manifest)
-            )
-            _insert_rejects(connection, source, rejects)
-
-    def forgive(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Drop the build's rejects of (item_id, absolute path): the photo is fine again."""
-        with self.transaction() as connection:
-            connection.executemany(
-                "DELETE FROM rejects WHERE source = 'build' AND item_id = ? AND value = ?", rows
-            )
-
-    def rejects(self, limit: int | None = None) -> list[Reject]:
-        """Return what was not taken in, by manifest and row."""
-        rows = self._rows(
-            "SELECT * FROM rejects ORDER BY manifest, source, row, rowid LIMIT ?",
-            -1 if limit is None else limit,
-        )
-        return [
-            Reject(
-                *(row[name] for name in ("manifest", "row", "item_id", "field", "value", "reason"))
-            )
-            for row in rows
-        ]
-
-    def reject_count(self) -> int:
-        """Count what `rejects` lists."""
-        row = self._row("SELECT count(*) AS number FROM rejects")
-        return int(row["number"]) if row else 0
-
-    def photo_files(self, sources: Collection[str]) -> dict[str, PhotoFile]:
-        """Return what an earlier import found out about these paths and URLs."""
-        rows = self._rows(
-            "SELECT * FROM photo_files WHERE source IN (SELECT value FROM json_each(?))",
-            json.dumps(list(sources)),
-        )
-        return {row["source"]: self._photo_file(row) for row in rows}
-
-    def put_photo_files(self, files: Iterable[PhotoFile]) -> None:
-        """Remember what is known about photos on disk."""
-        with self.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO photo_files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        file.source,
-                        upsert.stored_path(self.root, file.path),
-                        file.size,
-                        file.mtime_ns,
-                        file.content_hash,
-                        file.width,
-                        file.height,
-                    )
-                    for file in files
-                ],
-            )
-
-    def attribute_types(self) -> dict[str, str]:
-        """Return the type of every attribute: bool, int, float or text."""
-        return {row["name"]: row["type"] for row in self._rows("SELECT * FROM attribute_types")}
-
-    def set_attribute_types(
-        self, types: Mapping[str, str], convert: Callable[[Value, str], Value]
-    ) -> None:
-        """Fix the types of attributes; items that hold another type are converted.
-
-        Args:
-            types: type by name of attribute.
-            convert: turns a value into one of the given type.
-        """
-        known = self.attribute_types()
-        changed = {name: kind for name, kind in types.items() if known.get(name) != kind}
-        with self.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO attribute_types VALUES (?, ?)", changed.items()
-            )
-            if changed.keys() & known.keys():
-                _convert_attributes(connection, changed, convert)
 
     def _photo(self, row: sqlite3.Row) -> Photo:
         return Photo(
@@ -319,17 +202,6 @@ class Catalogue(Database):
             row["role"],
             row["split"],
             row["position"],
-            row["width"],
-            row["height"],
-        )
-
-    def _photo_file(self, row: sqlite3.Row) -> PhotoFile:
-        return PhotoFile(
-            row["source"],
-            self.root / row["path"],
-            row["size"],
-            row["mtime_ns"],
-            row["content_hash"],
             row["width"],
             row["height"],
         )
@@ -356,32 +228,3 @@ def _reject_item_without_photo(connection: sqlite3.Connection, item_key: int, re
         "(SELECT 1 FROM photos WHERE photos.item_key = items.item_key AND role = 'catalogue')",
         (reason, item_key),
     )
-
-
-def _insert_rejects(
-    connection: sqlite3.Connection, source: Source, rejects: Sequence[Reject]
-) -> None:
-    at = upsert.now()
-    connection.executemany(
-        "INSERT INTO rejects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(source, r.manifest, r.row, r.item_id, r.field, r.value, r.reason, at) for r in rejects],
-    )
-
-
-def _convert_attributes(
-    connection: sqlite3.Connection,
-    types: Mapping[str, str],
-    convert: Callable[[Value, str], Value],
-) -> None:
-    for row in connection.execute("SELECT item_key, attributes FROM items").fetchall():
-        before: dict[str, Value] = json.loads(row["attributes"])
-        after = {
-            name: convert(value, types[name]) if name in types else value
-            for name, value in before.items()
-        }
-        text = json.dumps(after, ensure_ascii=False, sort_keys=True)
-        if text != row["attributes"]:
-            connection.execute(
-                "UPDATE items SET attributes = ? WHERE item_key = ?", (text, row["item_key"])
-            )
-            upsert.record_change(connection, row["item_key"], "changed")

@@ -106,6 +106,10 @@ class Columns:
         own |= {"image_position"} if self.shopify else set()
         return tuple(name for name in self.names if name not in own)
 
+    def attribute(self, column: str) -> str:
+        """Return the name of the attribute that a column becomes."""
+        return "price" if self.shopify and column == "variant_price" else column
+
 
 def _first(candidates: Sequence[str], names: Collection[str]) -> str | None:
     return next((name for name in candidates if name in names), None)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from indexer.attributes import convert
-from indexer.manifest import Entry, Manifest, PhotoEntry, Reference
+from indexer.manifest import Manifest
 from indexer.photo_reader import PhotoReader
 from indexer.records import HeldOut, ItemRow, PhotoFile, PhotoRow, Reject, Source, Split
+from indexer.row_reader import Entry, PhotoEntry, Reference
 from indexer.shop import Shop
 from vsearch.progress import Progress, silent
 
@@ -81,6 +82,7 @@ def import_manifest(
         BusyError: another import is running.
     """
     began = time.monotonic()
+    report = ImportReport()
     with shop.lock("import"):
         columns = shop.settings.category_columns if category_columns is None else category_columns
         scanned = Manifest.scan(manifest, columns, shop.catalogue.attribute_types())
@@ -90,182 +92,162 @@ def import_manifest(
             one.require("item_id", "photo")
         shop.update_settings(category_columns=tuple(columns))
         hosts = {*shop.settings.remote_hosts, *remote_hosts}
-        with PhotoReader.open(shop, hosts) as reader:
-            run = _Import(shop, reader, progress, ImportReport())
-            run.catalogue(scanned)
+        with PhotoReader.open(shop, hosts) as photo_reader:
+            _Import(shop, photo_reader, scanned, progress, report).catalogue()
             for one in further:
-                run.photos(one)
-    run.report.seconds = time.monotonic() - began
-    return run.report
+                _Import(shop, photo_reader, one, progress, report).further()
+    report.seconds = time.monotonic() - began
+    return report
 
 
 @dataclass
 class _Import:
-    """One import while it runs."""
+    """The import of one manifest while it runs."""
 
     shop: Shop
-    reader: PhotoReader
+    photo_reader: PhotoReader
+    manifest: Manifest
     progress: Progress
     report: ImportReport
+    rejects: list[Reject] = field(default_factory=list)
 
-    def catalogue(self, manifest: Manifest) -> None:
+    def catalogue(self) -> None:
         """Take in the items."""
-        catalogue = self.shop.catalogue
-        rejects: list[Reject] = []
-        catalogue.set_attribute_types(manifest.types, convert)
-        entries = _unrepeated(manifest, manifest.catalogue_entries())
-        for batch in self._batches("import", manifest, entries, rejects):
-            self._items(manifest, batch, rejects)
-        self._finish("catalogue", manifest, rejects)
+        self.shop.catalogue.set_attribute_types(self.manifest.types, convert)
+        for batch in self._batches("import", self._unrepeated()):
+            self._write_items(batch)
+        self._finish("catalogue")
 
-    def photos(self, manifest: Manifest) -> None:
+    def further(self) -> None:
         """Take in further labelled photos."""
-        rejects: list[Reject] = []
-        for batch in self._batches("import photos", manifest, manifest.photo_entries(), rejects):
-            self._further(manifest, batch, rejects)
-        self._finish("further", manifest, rejects)
+        for batch in self._batches("import photos", self.manifest.photo_entries()):
+            self._write_further(batch)
+        self._finish("further")
 
-    def _batches(
-        self,
-        stage: str,
-        manifest: Manifest,
-        entries: Iterable[T | Reject],
-        rejects: list[Reject],
-    ) -> Iterator[list[T]]:
+    def _batches(self, stage: str, entries: Iterable[T | Reject]) -> Iterator[list[T]]:
         """Yield the good entries by batch, put the bad ones among the rejects, tell progress."""
-        self.report.rows += manifest.rows
-        self.progress(stage, 0, manifest.rows)
+        total = self.manifest.rows
+        self.report.rows += total
+        self.progress(stage, 0, total)
         rest, done = iter(entries), 0
         while batch := list(islice(rest, _BATCH)):
-            rejects += [entry for entry in batch if isinstance(entry, Reject)]
+            self.rejects += [entry for entry in batch if isinstance(entry, Reject)]
             yield [entry for entry in batch if not isinstance(entry, Reject)]
             done += len(batch)
-            self.progress(stage, done, manifest.rows)
-        if done < manifest.rows:  # several rows can be one entry
-            self.progress(stage, manifest.rows, manifest.rows)
+            self.progress(stage, done, total)
+        if done < total:  # several rows can be one entry
+            self.progress(stage, total, total)
 
-    def _finish(self, source: Source, manifest: Manifest, rejects: list[Reject]) -> None:
-        rejects.sort(key=lambda reject: reject.row)
-        self.shop.catalogue.replace_rejects(source, str(manifest.path), rejects)
-        self.report.rejects += rejects
+    def _finish(self, source: Source) -> None:
+        self.rejects.sort(key=lambda reject: reject.row)
+        self.shop.catalogue.replace_rejects(source, str(self.manifest.path), self.rejects)
+        self.report.rejects += self.rejects
 
-    def _items(self, manifest: Manifest, batch: Sequence[Entry], rejects: list[Reject]) -> None:
+    def _unrepeated(self) -> Iterator[Entry | Reject]:
+        """Pass the first entry of each id on and reject the others."""
+        rows: dict[str, int] = {}
+        for entry in self.manifest.catalogue_entries():
+            if isinstance(entry, Reject) or entry.item_id not in rows:
+                yield entry
+            else:
+                why = f"the id stands in row {rows[entry.item_id]} already; that row is taken"
+                column = self.manifest.columns.item_id or ""
+                yield self._reject(entry.row, entry.item_id, column, entry.item_id, why)
+            if isinstance(entry, Entry):
+                rows.setdefault(entry.item_id, entry.row)
+
+    def _write_items(self, batch: Sequence[Entry]) -> None:
         wanted = [photo.text for entry in batch if not entry.fault for photo in entry.photos]
-        files = self.reader.read(manifest.folder, wanted)
-        rows: list[ItemRow] = []
-        faults: dict[str, list[Reject]] = {}
-        for entry in batch:
-            row, faults[entry.item_id] = _item_row(manifest, entry, files)
-            rows.append(row)
+        files = self.photo_reader.read(self.manifest.folder, wanted)
+        read = {entry.item_id: self._item_row(entry, files) for entry in batch}
+        rows = [row for row, _ in read.values()]
         with self.shop.catalogue.transaction():
             counts = self.shop.catalogue.upsert_items(rows)
             self.shop.catalogue.forgive(
                 (row.item_id, str(photo.path)) for row in rows for photo in row.photos
             )
-        for item_id in counts.kept:
-            faults[item_id] = [_as_it_was(fault) for fault in faults[item_id]]
-        rejects += [fault for entry in batch for fault in (*faults[entry.item_id], *entry.notes)]
+        for entry in batch:
+            faults = read[entry.item_id][1]
+            kept = entry.item_id in counts.kept
+            self.rejects += [_as_it_was(fault) if kept else fault for fault in faults]
+            self.rejects += entry.notes
         numbers = {entry.item_id: entry.row for entry in batch}
-        rejects += [_released(manifest, numbers[held.taken_by], held) for held in counts.released]
+        for held in counts.released:
+            self._tell_released(numbers[held.taken_by], held)
         self.report.added += counts.added
         self.report.changed += counts.changed
         self.report.unchanged += counts.unchanged
         self.report.photos_added += counts.photos_added
 
-    def _further(
-        self, manifest: Manifest, batch: Sequence[PhotoEntry], rejects: list[Reject]
-    ) -> None:
-        catalogue = self.shop.catalogue
-        keys = catalogue.item_keys({entry.item_id for entry in batch})
+    def _item_row(
+        self, entry: Entry, files: Mapping[str, PhotoFile | str]
+    ) -> tuple[ItemRow, list[Reject]]:
+        """Return what to write for an entry, and what of it is rejected."""
+        photos: list[PhotoRow] = []
+        faults = [entry.fault] if entry.fault else []
+        for photo in () if entry.fault else entry.photos:
+            file = files[photo.text]
+            if isinstance(file, str):
+                faults.append(self._photo_reject(entry.item_id, photo, file))
+            else:
+                photos.append(_photo_row(file, "train", len(photos)))
+        row = ItemRow(
+            item_id=entry.item_id,
+            title=entry.title,
+            category=entry.category,
+            photos=tuple(photos),
+            further_paths=entry.further_paths,
+            group_id=entry.group_id,
+            attributes=entry.attributes,
+            reason=None if photos else faults[0].reason,
+        )
+        return row, faults
+
+    def _write_further(self, batch: Sequence[PhotoEntry]) -> None:
+        keys = self.shop.catalogue.item_keys({entry.item_id for entry in batch})
         wanted = [entry.photo.text for entry in batch if entry.item_id in keys]
-        files = self.reader.read(manifest.folder, wanted)
-        with catalogue.transaction():
+        files = self.photo_reader.read(self.manifest.folder, wanted)
+        with self.shop.catalogue.transaction():
             for entry in batch:
-                file = files.get(entry.photo.text, "")
                 if entry.item_id not in keys:
+                    column = self.manifest.columns.item_id or ""
                     why = "the shop has no item of this id"
-                    rejects.append(
-                        manifest.reject(
-                            entry.photo.row, entry.item_id, "item_id", entry.item_id, why
-                        )
+                    self.rejects.append(
+                        self._reject(entry.photo.row, entry.item_id, column, entry.item_id, why)
                     )
-                elif isinstance(file, str):
-                    rejects.append(_photo_reject(manifest, entry.item_id, entry.photo, file))
+                    continue
+                file = files[entry.photo.text]
+                if isinstance(file, str):
+                    self.rejects.append(self._photo_reject(entry.item_id, entry.photo, file))
                 else:
-                    self._further_photo(manifest, keys[entry.item_id], entry, file, rejects)
+                    self._write_further_photo(keys[entry.item_id], entry, file)
 
-    def _further_photo(
-        self,
-        manifest: Manifest,
-        item_key: int,
-        entry: PhotoEntry,
-        file: PhotoFile,
-        rejects: list[Reject],
-    ) -> None:
-        catalogue = self.shop.catalogue
-        outcome = catalogue.upsert_further(item_key, _photo_row(file, entry.split))
+    def _write_further_photo(self, item_key: int, entry: PhotoEntry, file: PhotoFile) -> None:
+        outcome = self.shop.catalogue.upsert_further(item_key, _photo_row(file, entry.split))
         if outcome.refusal:
-            rejects.append(_photo_reject(manifest, entry.item_id, entry.photo, outcome.refusal))
-        rejects += [_released(manifest, entry.photo.row, held) for held in outcome.released]
+            self.rejects.append(self._photo_reject(entry.item_id, entry.photo, outcome.refusal))
+        for held in outcome.released:
+            self._tell_released(entry.photo.row, held)
         self.report.photos_added += outcome.change == "added"
-        catalogue.forgive([(entry.item_id, str(file.path))])
+        self.shop.catalogue.forgive([(entry.item_id, str(file.path))])
 
+    def _reject(self, row: int, item_id: str, column: str, value: object, why: str) -> Reject:
+        return self.manifest.reader.reject(row, item_id, column, value, why)
 
-def _unrepeated(manifest: Manifest, entries: Iterable[Entry | Reject]) -> Iterator[Entry | Reject]:
-    """Pass the first entry of each id on and reject the others."""
-    rows: dict[str, int] = {}
-    for entry in entries:
-        if isinstance(entry, Reject):
-            yield entry
-        elif entry.item_id in rows:
-            why = f"the id stands in row {rows[entry.item_id]} already; that row is taken"
-            column = manifest.columns.item_id or ""
-            yield manifest.reject(entry.row, entry.item_id, column, entry.item_id, why)
-        else:
-            rows[entry.item_id] = entry.row
-            yield entry
+    def _photo_reject(self, item_id: str, photo: Reference, why: str) -> Reject:
+        return self._reject(photo.row, item_id, photo.field, photo.text, why)
 
-
-def _item_row(
-    manifest: Manifest, entry: Entry, files: Mapping[str, PhotoFile | str]
-) -> tuple[ItemRow, list[Reject]]:
-    """Return what to write for an entry, and what of it is rejected."""
-    photos: list[PhotoRow] = []
-    faults = [entry.fault] if entry.fault else []
-    for photo in () if entry.fault else entry.photos:
-        file = files[photo.text]
-        if isinstance(file, str):
-            faults.append(_photo_reject(manifest, entry.item_id, photo, file))
-        else:
-            photos.append(_photo_row(file, "train", len(photos)))
-    row = ItemRow(
-        item_id=entry.item_id,
-        title=entry.title,
-        category=entry.category,
-        photos=tuple(photos),
-        further_paths=entry.further_paths,
-        group_id=entry.group_id,
-        attributes=entry.attributes,
-        reason=None if photos else faults[0].reason,
-    )
-    return row, faults
+    def _tell_released(self, row: int, held: HeldOut) -> None:
+        why = (
+            f"it was a {held.split} photo of this item and is one no more: the same picture came "
+            f"in for training with item “{held.taken_by}”"
+        )
+        self.rejects.append(self._reject(row, held.item_id, "photo", held.path, why))
 
 
 def _photo_row(file: PhotoFile, split: Split, position: int = 0) -> PhotoRow:
     return PhotoRow(file.content_hash, file.path, file.width, file.height, split, position)
 
 
-def _photo_reject(manifest: Manifest, item_id: str, photo: Reference, why: str) -> Reject:
-    return manifest.reject(photo.row, item_id, photo.field, photo.text, why)
-
-
 def _as_it_was(fault: Reject) -> Reject:
     return replace(fault, reason=f"{fault.reason}; the item stays as it was")
-
-
-def _released(manifest: Manifest, row: int, held: HeldOut) -> Reject:
-    why = (
-        f"it was a {held.split} photo of this item and is one no more: the same picture came in "
-        f"for training with item “{held.taken_by}”"
-    )
-    return manifest.reject(row, held.item_id, "photo", held.path, why)

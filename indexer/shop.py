@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -203,9 +204,8 @@ class Shop:
         except FileNotFoundError:
             return dict.fromkeys(keys)
         except (ValueError, KeyError, TypeError) as error:
-            raise ShopError(
-                f"{path} is damaged: run `vsearch build` or `vsearch rollback`"
-            ) from error
+            again = "train" if name == "TRAINED" else "build"
+            raise ShopError(f"{path} is damaged: delete it and run `vsearch {again}`") from error
 
     def update_settings(self, **changes: object) -> None:
         """Change some settings, in shop.toml and here.
@@ -256,7 +256,7 @@ def _read_settings(path: Path) -> ShopSettings:
 
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Replace a file so that a crash or power cut leaves the old or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     with temporary.open("wb") as file:
         file.write(data if isinstance(data, bytes) else data.encode())
         file.flush()

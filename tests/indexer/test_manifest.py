@@ -7,8 +7,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from indexer.manifest import Entry, Manifest, PhotoEntry, Row, read_queries, read_rows
+from indexer.manifest import Manifest, Row, read_queries, read_rows
 from indexer.records import Reject
+from indexer.row_reader import Entry, PhotoEntry
 from indexer.shop import Shop
 from vsearch.errors import ManifestError
 
@@ -341,6 +342,8 @@ def test_queries_are_read_as_the_shop_reads_its_manifests(tmp_path: Path) -> Non
         "../a.jpg,test,9,Apple,Fruit,2020\n"
         ",test,9,Apple,Fruit,2020\n"
         "a.jpg,test,9,,Fruit > ,\n"
+        "a.jpg,tset,9,Apple,Fruit,2020\n"
+        "a.jpg,test,9,Apple,Fruit,2020,7\n"
     )
     path = write(tmp_path / "queries.csv", text)
     with Shop.create(tmp_path / "shop") as shop:
@@ -358,9 +361,11 @@ def test_queries_are_read_as_the_shop_reads_its_manifests(tmp_path: Path) -> Non
             (6, "image_path"),
             (7, "image_path"),
             (8, "image_path"),
+            (10, "split"),
+            (11, "row"),
         ]
         only, rejects = read_queries(shop, path, "test", {"Department": "FRUIT", "year": "2020"})
-        assert ([query.item_id for query in only], len(rejects)) == (["7"], 3)
+        assert ([query.item_id for query in only], len(rejects)) == (["7"], 5)
         assert len(read_queries(shop, path, "val")[0]) == 1
         with pytest.raises(ManifestError, match=r"no column “colour”, only image_path, split"):
             read_queries(shop, path, "test", {"colour": "red"})

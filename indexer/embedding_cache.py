@@ -1,0 +1,47 @@
+"""Embeddings by what they are made of: the picture's bytes and the network's fingerprint.
+
+A photo that was embedded once is not embedded again, whatever item it belongs to.
+"""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.database import Database
+
+
+class EmbeddingCache(Database):
+    """The part of the catalogue that keeps embeddings."""
+
+    def embeddings(self, fingerprint: str, hashes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the cached embeddings of these photos, float32 of shape (dim,), where known."""
+        rows = self._rows(
+            "SELECT content_hash, vector FROM embeddings WHERE embedding_fingerprint = ? "
+            "AND content_hash IN (SELECT value FROM json_each(?))",
+            fingerprint,
+            json.dumps(list(hashes)),
+        )
+        return {row["content_hash"]: np.frombuffer(row["vector"], dtype="<f4") for row in rows}
+
+    def missing_embeddings(self, fingerprint: str, hashes: Sequence[str]) -> list[str]:
+        """Return the distinct hashes that have no cached embedding, in the order given."""
+        rows = self._rows(
+            "SELECT content_hash FROM embeddings WHERE embedding_fingerprint = ? "
+            "AND content_hash IN (SELECT value FROM json_each(?))",
+            fingerprint,
+            json.dumps(list(hashes)),
+        )
+        known = {row["content_hash"] for row in rows}
+        return [content_hash for content_hash in dict.fromkeys(hashes) if content_hash not in known]
+
+    def put_embeddings(
+        self, fingerprint: str, rows: Sequence[tuple[str, NDArray[np.float32]]]
+    ) -> None:
+        """Cache embeddings by content hash, in one short transaction."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
+                [(fingerprint, key, vector.astype("<f4").tobytes()) for key, vector in rows],
+            )
