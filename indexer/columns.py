@@ -167,16 +167,20 @@ def read_category(cells: Sequence[object]) -> CategoryPath:
 
 def _path(cell: object) -> CategoryPath:
     if isinstance(cell, list | tuple):
-        names = (" ".join(str(name).split()) for name in cell)
+        names = (" ".join(_text(name).split()) for name in cell)
         return tuple(name for name in names if name)
-    value = plain(cell)
-    return () if value is None else parse_path(str(value))
+    return parse_path(_text(cell))
 
 
 def read_list(cell: object, separator: str) -> list[str]:
     """Return the parts of a cell that lists several things, as a list or with a separator."""
-    parts = cell if isinstance(cell, list | tuple) else str(plain(cell) or "").split(separator)
-    return [text for part in parts if (text := str(part).strip())]
+    parts = cell if isinstance(cell, list | tuple) else _text(cell).split(separator)
+    return [text for part in parts if (text := _text(part))]
+
+
+def _text(cell: object) -> str:
+    value = plain(cell)
+    return "" if value is None else str(value)
 
 
 def folded(text: str) -> str:

@@ -16,7 +16,7 @@ from indexer.attributes import convert
 from indexer.manifest import Manifest
 from indexer.photo_reader import PhotoReader
 from indexer.records import HeldOut, ItemRow, PhotoFile, PhotoRow, Reject, Source, Split
-from indexer.row_reader import Entry, PhotoEntry, Reference
+from indexer.row_reader import Entry, PhotoEntry, Reference, as_text
 from indexer.shop import Shop
 from vsearch.progress import Progress, silent
 
@@ -140,7 +140,7 @@ class _Import:
 
     def _finish(self, source: Source) -> None:
         self.rejects.sort(key=lambda reject: reject.row)
-        self.shop.catalogue.replace_rejects(source, str(self.manifest.path), self.rejects)
+        self.shop.catalogue.replace_rejects(source, as_text(str(self.manifest.path)), self.rejects)
         self.report.rejects += self.rejects
 
     def _unrepeated(self) -> Iterator[Entry | Reject]:

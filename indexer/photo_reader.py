@@ -30,11 +30,19 @@ def locate(folder: Path, reference: str) -> Path:
     root = os.path.realpath(folder)
     try:
         path = os.path.realpath(os.path.join(root, reference))  # noqa: PTH118
+        path.encode()  # the catalogue stores text; a name on disk may be other bytes
     except ValueError as error:
         raise ManifestError(f"it is not a path ({error})") from error
     if not Path(path).is_relative_to(root):
         raise ManifestError("it leaves the manifest's folder: keep the photos inside it")
     return Path(path)
+
+
+def _mtime_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # reading the photo will say why
+        return 0
 
 
 class PhotoReader:
@@ -84,7 +92,7 @@ class PhotoReader:
                 return self._take_in(source)
             path = Path(source)
             # Asked before the bytes: a file that changes meanwhile is read again next time.
-            changed = path.stat().st_mtime_ns if path.exists() else 0
+            changed = _mtime_ns(path)
             data = images.read_photo(path, max_bytes=self._shop.settings.max_bytes)
             return self._checked(source, path, data, changed)
         except (images.ImageError, RemoteError) as error:

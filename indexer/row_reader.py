@@ -4,6 +4,7 @@ A row that is wrong comes out as a Reject that names the manifest, the row, the 
 value, so that whoever made the manifest finds the cell.
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from indexer.rows import Row
 from vsearch.errors import ManifestError
 from vsearch.taxonomy import CategoryPath
 
-_MAX_VALUE = 200  # characters of a cell that a Reject repeats
+_MAX_VALUE = 500  # characters of a cell that a Reject repeats
+_MAX_REASON = 1000  # characters; a reason may hold a path
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,14 @@ class RowReader:
     def reject(self, row: int, item_id: str | None, column: str, value: object, why: str) -> Reject:
         """Make a Reject of this manifest; a long value is cut."""
         text = "" if value is None else str(value)
-        text = text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
-        # A name on disk may hold bytes that are no text; the database takes text only.
-        text = text.encode(errors="replace").decode()
-        return Reject(str(self.path), row, item_id, column, text, why)
+        return Reject(
+            as_text(str(self.path)),
+            row,
+            item_id,
+            column,
+            _cut(as_text(text), _MAX_VALUE),
+            _cut(as_text(why), _MAX_REASON),
+        )
 
     def entry(self, rows: Sequence[Row]) -> Entry | Reject:
         """Read the rows of one item: the first says everything, all of them name photos."""
@@ -228,7 +234,7 @@ class RowReader:
             path = locate(self.folder, photo.text)
         except ManifestError as error:
             raise _CellError(photo.field, photo.text, str(error)) from error
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113 (False, not an error, for a name too long)
             raise _CellError(photo.field, photo.text, f"there is no file {path}")
         return path
 
@@ -250,6 +256,15 @@ class RowReader:
                 why = "it is not a price such as 12.90 EUR; the item is taken in without it"
                 notes.append(self.reject(row.number, item_id, column, value, why))
         return attributes, tuple(notes)
+
+
+def as_text(name: str) -> str:
+    """Return a name on disk as the database can hold it: bytes that are no text become `?`."""
+    return name.encode(errors="replace").decode()
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _place(row: Row) -> int:

@@ -132,6 +132,9 @@ def test_a_photo_that_changed_on_disk_is_read_again(folder: Folder) -> None:
         ("/etc/hostname", None, "it leaves the manifest's folder"),
         ("link.png", "link", "it leaves the manifest's folder"),
         ("linked/outside.png", "linked", "it leaves the manifest's folder"),
+        ("pipe.png", "pipe", "not a regular file"),
+        ("x" * 300 + ".png", None, "cannot be read"),
+        ("a\0.png", None, "it is not a path"),
         ("loop.png", "loop", "cannot be read"),
         ("ftp://example.com/a.png", None, "not an http or https URL"),
         ("file:///etc/hostname", None, "not an http or https URL"),
@@ -151,6 +154,8 @@ def test_a_photo_that_cannot_be_used_is_rejected_and_the_rest_goes_on(
             Image.new("RGB", (101, 10)).save(path)
         case "folder":
             path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
         case "link":
             path.symlink_to(outside)
         case "linked":
@@ -167,6 +172,19 @@ def test_a_photo_that_cannot_be_used_is_rejected_and_the_rest_goes_on(
     assert folder.shop.catalogue.rejects() == [reject]
     assert folder.shop.catalogue.counts(0) == Counts(2, 0, 1, 1)
     assert folder.item("1").reason == reject.reason
+
+
+def test_names_on_disk_that_are_no_text_are_told(folder: Folder, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    paint(odd / "a.png", 1)
+    (reject,) = folder.take(tmp_path / odd).rejects
+    assert reject.reason == "the row has no category"
+    paint(tmp_path / "tree" / odd.name / "a.png", 1)
+    (reject,) = folder.take(tmp_path / "tree").rejects
+    assert (reject.row, reject.value) == (1, "caf?/a")
+    (odd / "m.csv").write_text("id,image_path,category\n1,a.png,X\n")
+    (reject,) = folder.take(odd / "m.csv").rejects
+    assert "it is not a path" in reject.reason
 
 
 def test_links_and_dots_that_stay_inside_are_fine(folder: Folder) -> None:
