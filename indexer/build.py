@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from indexer.embedding import PhotoEmbedder, Pixels, load_embedder, predict
 from indexer.records import Item, Photo
 from indexer.shop import Current, Shop, Views
-from indexer.versions import UNIT_TOLERANCE, IndexVersion, Recipe, prune, write_version
+from indexer.version_writer import Recipe, write_version
+from indexer.versions import UNIT_TOLERANCE, IndexVersion, prune
 from vsearch.errors import BundleError, ShopError, VersionError
 from vsearch.images import ImageError, ImageProblem, content_hash, load, read_photo
 from vsearch.progress import Progress, silent
@@ -93,7 +94,7 @@ def build(
         counts = shop.catalogue.counts(version.manifest.sequence)
     return BuildReport(
         embedded=embedded,
-        photos_reused=len(version.hashes()) - embedded,
+        photos_reused=max(0, version.manifest.photos - embedded),
         indexed=counts.indexed,
         waiting=counts.waiting,
         rejected=counts.rejected,
@@ -164,20 +165,20 @@ def _embed_new(
         # The sequence is read first: a change in between is indexed and yet counts as waiting.
         recipe = _recipe(shop, embedder)
         rows = shop.catalogue.views(recipe.views)
-        missing = _missing(shop, recipe.embedding_fingerprint, rows)
+        # A photo that several items share is embedded once, from the first place it lies in.
+        photos = {photo.content_hash: photo for _, photo in reversed(rows)}
+        missing = _missing(shop, recipe.embedding_fingerprint, list(photos))
         if not missing:
             return embedded, recipe, rows
-        embedded += _embed(shop, embedder, missing, progress)
+        newly, failures = _embed(shop, embedder, [photos[content] for content in missing], progress)
+        _reject(shop, failures, new=len(missing), photos=len(photos))
+        embedded += newly
 
 
-def _missing(shop: Shop, fingerprint: str, rows: Sequence[tuple[Item, Photo]]) -> list[Photo]:
-    """Return a photo for each content hash that has no embedding."""
-    by_hash: dict[str, Photo] = {}
-    for _, photo in rows:
-        by_hash.setdefault(photo.content_hash, photo)
-    hashes = list(by_hash)
+def _missing(shop: Shop, fingerprint: str, hashes: Sequence[str]) -> list[str]:
+    """Return the hashes that have no embedding."""
     return [
-        by_hash[content]
+        content
         for start in range(0, len(hashes), _BLOCK)
         for content in shop.catalogue.missing_embeddings(
             fingerprint, hashes[start : start + _BLOCK]
@@ -185,8 +186,10 @@ def _missing(shop: Shop, fingerprint: str, rows: Sequence[tuple[Item, Photo]]) -
     ]
 
 
-def _embed(shop: Shop, embedder: PhotoEmbedder, photos: Sequence[Photo], progress: Progress) -> int:
-    """Embed photos, commit batch by batch, reject what cannot be used; return how many."""
+def _embed(
+    shop: Shop, embedder: PhotoEmbedder, photos: Sequence[Photo], progress: Progress
+) -> tuple[int, list[tuple[Photo, str]]]:
+    """Embed photos and commit batch by batch; return how many, and those that cannot be used."""
     failures: list[tuple[Photo, str]] = []
 
     def read(photo: Photo) -> Pixels | None:
@@ -206,9 +209,8 @@ def _embed(shop: Shop, embedder: PhotoEmbedder, photos: Sequence[Photo], progres
         )
         embedded += len(batch)
         progress("embed", embedded, len(photos))
-    _reject(shop, failures, len(photos))
     progress("embed", len(photos), len(photos))
-    return embedded
+    return embedded, sorted(failures, key=lambda failure: failure[0].key)
 
 
 def _pixels(shop: Shop, embedder: PhotoEmbedder, photo: Photo) -> Pixels:
@@ -232,13 +234,20 @@ def _checked(embedder: PhotoEmbedder, vectors: NDArray[np.float32]) -> NDArray[n
     return vectors
 
 
-def _reject(shop: Shop, failures: list[tuple[Photo, str]], photos: int) -> None:
-    """Reject the photos that cannot be used; a disk that is not there must not empty a shop."""
-    failures.sort(key=lambda failure: failure[0].key)
-    if len(failures) > max(_FEW, photos // 2):
+def _reject(shop: Shop, failures: list[tuple[Photo, str]], *, new: int, photos: int) -> None:
+    """Reject photos that cannot be used; a disk that is not there must not empty a shop.
+
+    Args:
+        shop: the shop.
+        failures: the photos, with reasons.
+        new: how many photos were to be embedded.
+        photos: how many the index was to have.
+    """
+    if len(failures) > max(_FEW, new // 2) or len(failures) == photos:
         raise ShopError(
-            f"{len(failures)} of {photos} photos cannot be used, the first because {failures[0][1]}"
-            " — is their disk there? Nothing was rejected; mend it and run `vsearch build` again"
+            f"{len(failures)} of {new} new photos cannot be used, the first because "
+            f"{failures[0][1]} — is their disk there? Nothing was rejected: mend it and run "
+            "`vsearch build` again"
         )
     for photo, reason in failures:
         shop.catalogue.reject_photo(photo.key, reason)

@@ -13,7 +13,7 @@ from indexer.shop import Shop
 from indexer.vector_index import RowRange
 from indexer.versions import IndexVersion
 from vsearch.data import Label
-from vsearch.errors import FingerprintMismatchError, ShopError
+from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError
 from vsearch.images import Crop, load
 from vsearch.taxonomy import CategoryPath, format_path, is_within, roll_up
 
@@ -275,8 +275,12 @@ class Searcher:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         for path in categories:
-            if not any(is_within(part.path, path) for part in self.version.categories):
-                self.shop.taxonomy().find(format_path(path))
+            indexed = any(is_within(part.path, path) for part in self.version.categories)
+            if not indexed and path not in self.shop.taxonomy().paths:
+                raise CategoryError(
+                    f"no category “{format_path(path)}” in this shop: expected a whole path, root "
+                    "first"
+                )
 
 
 class _LiveItems(dict[int, Item | None]):

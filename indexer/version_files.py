@@ -49,6 +49,7 @@ class VersionManifest:
         model_fingerprint: which model served with the version when it was built.
         views: which photos became rows.
         sequence: the catalogue's change sequence that the version has taken in.
+        photos: photos of different content among the rows.
         created: time in UTC, ISO 8601.
         files: an entry for each of FILES.
     """
@@ -61,6 +62,7 @@ class VersionManifest:
     dim: int
     rows: int
     items: int
+    photos: int
     created: str
     files: dict[str, FileEntry]
     schema: int = SCHEMA

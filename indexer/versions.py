@@ -1,4 +1,4 @@
-"""Index versions: folders that are written once, verified, published, rolled back to, pruned.
+"""Index versions: folders that are opened, verified, listed, rolled back to, pruned.
 
 A version holds, per row, the vector (vectors.npy), item and photo (rows.npy) and the photo's
 content hash (photos.npy). Rows lie sorted by (category_id, item_key, position, photo_key), so every
@@ -8,20 +8,17 @@ SHA-256 of each file; it is written last. Nothing in a version changes after it 
 
 import hashlib
 import re
-import secrets
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.faiss_index import FaissIndex
-from indexer.records import Item, Photo
-from indexer.shop import Current, Shop, Views
-from indexer.vector_index import RowRange
+from indexer.shop import Current, Shop
+from indexer.vector_index import RowRange, VectorIndex
 from indexer.version_files import (
     FILES,
     CategoryRows,
@@ -30,32 +27,16 @@ from indexer.version_files import (
     open_array,
     read_categories,
     read_manifest,
-    to_bytes,
-    write_array,
-    write_file,
 )
 from vsearch.errors import VersionError
-from vsearch.storage import sync_path
 from vsearch.taxonomy import CategoryPath, is_within
 
 KEEP = 3
 UNIT_TOLERANCE = 1e-4
 
 _NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
-_TIME = "%Y%m%dT%H%M%S"
 _SELF_SEARCHES = 64
 _BLOCK = 1 << 16  # rows checked at a time
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a new version is made from, beside its vectors; see `VersionManifest`."""
-
-    embedding_fingerprint: str
-    model_fingerprint: str
-    dim: int
-    views: Views
-    sequence: int
 
 
 @dataclass(frozen=True)
@@ -80,7 +61,7 @@ class IndexVersion:
     photo_keys: NDArray[np.int64]
     photo_hashes: NDArray[np.uint8]
     categories: tuple[CategoryRows, ...]
-    index: FaissIndex
+    index: VectorIndex
 
     @classmethod
     def open(cls, folder: Path) -> "IndexVersion":
@@ -154,12 +135,11 @@ class IndexVersion:
             if len(wrong):
                 row = start + wrong[0]
                 raise damaged(self.folder, f"the vector of row {row} has not length 1")
-        sample = np.unique(np.linspace(0, self.manifest.rows - 1, _SELF_SEARCHES).astype(np.int64))
-        if self.manifest.rows:
-            scores, found = self.index.search(self.vectors[sample], 1)
-            lost = np.flatnonzero((scores[:, 0] < 1 - 3 * UNIT_TOLERANCE) | (found[:, 0] < 0))
-            if len(lost):
-                raise damaged(self.folder, f"the vector of row {sample[lost[0]]} is not found")
+        sample = np.arange(0, self.manifest.rows, max(1, self.manifest.rows // _SELF_SEARCHES))
+        scores, _ = self.index.search(self.vectors[sample], 1)
+        lost = np.flatnonzero(scores[:, 0] < 1 - 3 * UNIT_TOLERANCE)
+        if len(lost):
+            raise damaged(self.folder, f"the vector of row {sample[lost[0]]} is not found")
 
     def _verify_rows(self) -> None:
         if len(np.unique(self.photo_keys)) != self.manifest.rows:
@@ -186,60 +166,11 @@ class VersionEntry:
         return {"version": self.name, "current": self.current, "problem": self.problem, **manifest}
 
 
-def write_version(
-    shop: Shop,
-    recipe: Recipe,
-    views: Sequence[tuple[Item, Photo]],
-    vectors: Iterable[NDArray[np.float32]],
-) -> IndexVersion:
-    """Write a version, verify it by reading it again, and give it its name; publish nothing.
-
-    The caller holds the shop's build lock. Until the last step all lies in a folder whose name
-    starts with a dot, which `prune` removes after a crash.
-
-    Args:
-        shop: where to.
-        recipe: how the vectors were made.
-        views: the rows, sorted by (category_id, item_key, position, photo_key).
-        vectors: their vectors in blocks of shape (any, dim), in the same order.
-
-    Raises:
-        VersionError: what was written does not stand the check.
-    """
-    name = _next_name(shop)
-    folder = shop.indexes / f".{name}.partial"
-    folder.mkdir(parents=True)
-    rows = np.array([(item.key, photo.key) for item, photo in views], np.int64).reshape(-1, 2)
-    hashes = b"".join(bytes.fromhex(photo.content_hash) for _, photo in views)
-    photos = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
-    categories = [asdict(part) for part in _categories_of(views)]
-    files = {
-        "vectors.npy": write_array(folder, "vectors.npy", (len(views), recipe.dim), vectors),
-        "rows.npy": write_array(folder, "rows.npy", (len(views), 2), [rows]),
-        "photos.npy": write_array(folder, "photos.npy", (len(views), 32), [photos]),
-        "categories.json": write_file(folder / "categories.json", [to_bytes(categories)]),
-    }
-    manifest = VersionManifest(
-        **asdict(recipe),
-        version=name,
-        rows=len(views),
-        items=len(np.unique(rows[:, 0])),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        files=files,
-    )
-    write_file(folder / "manifest.json", [to_bytes(asdict(manifest))])
-    sync_path(folder)
-    IndexVersion.open(folder).verify()
-    folder.rename(shop.indexes / name)
-    sync_path(shop.indexes)
-    return IndexVersion.open(shop.indexes / name)
-
-
 def versions(shop: Shop) -> list[VersionEntry]:
     """List the shop's versions, the newest first; a damaged one is listed with its problem."""
     current = shop.current().index
     entries = []
-    for folder in reversed(_folders(shop)):
+    for folder in reversed(version_folders(shop)):
         try:
             manifest, problem = read_manifest(folder), None
         except VersionError as error:
@@ -260,7 +191,10 @@ def rollback(shop: Shop, version: str | None = None) -> Current:
         BusyError: a build is running.
     """
     with shop.lock("build"):
-        target = IndexVersion.open(shop.indexes / (version or _older(shop)))
+        name = version or _older(shop)
+        if not _NAME.fullmatch(name):
+            raise VersionError(f"“{name}” is no index version: see `vsearch versions`")
+        target = IndexVersion.open(shop.indexes / name)
         target.verify()
         model = target.manifest.model_fingerprint
         if not (shop.models / model).is_dir():
@@ -279,44 +213,34 @@ def prune(shop: Shop, keep: int = KEEP) -> list[str]:
     The version that serves always stays. The caller holds the shop's build lock.
     """
     current = shop.current().index
-    names = [folder.name for folder in _folders(shop)]
+    names = [folder.name for folder in version_folders(shop)]
     removed = [name for name in names[: max(0, len(names) - keep)] if name != current]
     for name in removed:
         # Hidden first: a crash in the middle of deleting must not leave half a version.
         (shop.indexes / name).rename(shop.indexes / f".{name}.removed")
-    for leftover in shop.indexes.glob(".*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    clear_leftovers(shop)
     return removed
 
 
-def _folders(shop: Shop) -> list[Path]:
-    """Return the folders of all versions, the oldest first."""
+def clear_leftovers(shop: Shop) -> None:
+    """Remove what crashes left: versions half written or half deleted.
+
+    The caller holds the shop's build lock.
+    """
+    for leftover in shop.indexes.glob(".*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def version_folders(shop: Shop) -> list[Path]:
+    """Return the folders of all versions, the oldest first; names sort by time."""
     return sorted(path for path in shop.indexes.glob("*") if _NAME.fullmatch(path.name))
 
 
 def _older(shop: Shop) -> str:
     current = shop.current().index
-    older = [folder.name for folder in _folders(shop) if current and folder.name < current]
+    older = [folder.name for folder in version_folders(shop) if current and folder.name < current]
     if not older:
         raise VersionError(
             "there is no older index version to roll back to: see `vsearch versions`"
         )
     return older[-1]
-
-
-def _next_name(shop: Shop) -> str:
-    """Return a name that sorts after all others, even where the clock was set back."""
-    now = datetime.now(UTC).replace(tzinfo=None)
-    for folder in _folders(shop)[-1:]:
-        last = datetime.strptime(folder.name.partition("-")[0], _TIME)
-        now = max(now, last + timedelta(seconds=1))
-    return f"{now.strftime(_TIME)}-{secrets.token_hex(4)}"
-
-
-def _categories_of(views: Sequence[tuple[Item, Photo]]) -> list[CategoryRows]:
-    parts: list[CategoryRows] = []
-    for row, (item, _) in enumerate(views):
-        same = parts and parts[-1].category_id == item.category_id
-        start = parts.pop().start if same else row
-        parts.append(CategoryRows(item.category_id, item.category, start, row + 1))
-    return parts

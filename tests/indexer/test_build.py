@@ -168,12 +168,29 @@ def test_a_disk_that_is_not_there_does_not_empty_the_shop(shop: Shop, tmp_path: 
     first = build(shop, embedder=TinyEmbedder())
     source(shop).rename(tmp_path / "unmounted")
     network = TinyEmbedder(embedding_fingerprint="f" * 16)
-    with pytest.raises(ShopError, match=r"30 of 30 photos cannot.*is their disk there"):
+    with pytest.raises(ShopError, match=r"30 of 30 new photos cannot.*is their disk there"):
         build(shop, embedder=network)
     assert shop.current().index == first.version
     assert shop.catalogue.counts(0).rejected == 0
     (tmp_path / "unmounted").rename(source(shop))
     assert build(shop, embedder=network).embedded == 30
+
+
+def test_a_small_shop_is_not_emptied_either(tmp_path: Path) -> None:
+    with make_shop(tmp_path, {"only": (APPLE, [1]), "other": (MILK, [2])}) as shop:
+        source(shop).rename(tmp_path / "unmounted")
+        with pytest.raises(ShopError, match="2 of 2 new photos cannot be used"):
+            build(shop, embedder=TinyEmbedder())
+        assert shop.catalogue.counts(0).rejected == 0
+
+
+def test_what_a_crash_left_does_not_take_the_room_of_a_new_version(shop: Shop) -> None:
+    leftover = shop.indexes / ".20200101T000000-00000000.partial"
+    leftover.mkdir(parents=True)
+    seen = []
+    embedder = TinyEmbedder()
+    build(shop, embedder=embedder, progress=lambda *_: seen.append(leftover.exists()))
+    assert seen[-1] is False  # gone before the vectors were written
 
 
 class StoppingEmbedder(TinyEmbedder):
@@ -272,12 +289,12 @@ def flip_a_bit(folder: Path, name: str, *rest: object) -> object:
 
 WRITE_ARRAY: Callable[..., object] = version_files.write_array
 FAILURES = [
-    ("indexer.versions.write_array", fail),
-    ("indexer.versions.write_array", flip_a_bit),
-    ("indexer.versions.write_file", fail),
-    ("indexer.versions.sync_path", fail),
+    ("indexer.version_writer.write_array", fail),
+    ("indexer.version_writer.write_array", flip_a_bit),
+    ("indexer.version_writer.write_file", fail),
+    ("indexer.version_writer.sync_path", fail),
     ("indexer.versions.IndexVersion.verify", fail),
-    ("indexer.versions.Path.rename", fail),
+    ("pathlib.Path.rename", fail),
     ("indexer.shop.Shop.publish", fail),
 ]
 

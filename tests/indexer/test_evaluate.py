@@ -254,7 +254,7 @@ def test_photos_that_the_shop_has_seen_are_refused_and_bad_ones_rejected(
     reasons = " ".join(map(str, report.rejects))
     assert "broken.png" in reasons
     assert "neither item nor category" in reasons
-    assert "no such file" in reasons
+    assert "missing.png" in reasons
     assert told[0] == ("evaluate", 0, 5)
     assert told[-1] == ("evaluate", 5, 5)
     indexed = len([1 for _ in shop.catalogue.photos(role="catalogue")])

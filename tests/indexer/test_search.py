@@ -136,8 +136,13 @@ def test_a_hit_shows_the_item_as_it_is_now(shop: Shop, searcher: Searcher) -> No
 def test_an_unknown_category_is_an_error_and_an_empty_one_is_not(
     shop: Shop, searcher: Searcher
 ) -> None:
-    with pytest.raises(CategoryError, match="no category “Nuts”"):
-        searcher.search(painted(0), categories=[("Nuts",)])
+    for path, told in (
+        (("Nuts",), "Nuts"),
+        (("Apple",), "Apple"),
+        (("Fruit", "Kiwi"), "Fruit > Kiwi"),
+    ):
+        with pytest.raises(CategoryError, match=f"no category “{told}”"):
+            searcher.search(painted(0), categories=[path])
     folder = shop.path.parent / "source"
     shop.catalogue.upsert_items([item_row(folder, "walnut", ("Nuts",), [50])])
     assert searcher.search(painted(0), categories=[("Nuts",)]).hits == ()

@@ -58,7 +58,7 @@ def test_each_category_is_one_range_and_a_subtree_a_merged_set(shop: Shop) -> No
 def test_the_manifest_tells_how_the_version_was_made(shop: Shop) -> None:
     manifest = current_version(shop).manifest
     assert (manifest.embedding_fingerprint, manifest.model_fingerprint) == ("e" * 16, "a" * 16)
-    assert (manifest.rows, manifest.items, manifest.dim) == (8, 5, 16)
+    assert (manifest.rows, manifest.items, manifest.photos) == (8, 5, 8)
     assert (manifest.views, manifest.sequence) == ("catalogue", shop.catalogue.seq())
 
 
@@ -174,6 +174,8 @@ def test_rolling_back_refuses_what_could_not_serve(shop: Shop) -> None:
     second = change_and_build(shop, 20)
     with pytest.raises(VersionError, match="there is no index version 2099"):
         rollback(shop, "20990101T000000-00000000")
+    with pytest.raises(VersionError, match="is no index version"):
+        rollback(shop, f"../indexes/{second}")
     flip_a_bit(first.folder / "vectors.npy")
     with pytest.raises(VersionError, match="SHA-256 differs"):
         rollback(shop)

@@ -1,0 +1,103 @@
+"""Writing an index version: every file durable and verified before the version has its name."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.records import Item, Photo
+from indexer.shop import Shop, Views
+from indexer.version_files import (
+    CategoryRows,
+    VersionManifest,
+    to_bytes,
+    write_array,
+    write_file,
+)
+from indexer.versions import IndexVersion, clear_leftovers, version_folders
+from vsearch.storage import sync_path
+
+_TIME = "%Y%m%dT%H%M%S"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a new version is made from, beside its vectors; see `VersionManifest`."""
+
+    embedding_fingerprint: str
+    model_fingerprint: str
+    dim: int
+    views: Views
+    sequence: int
+
+
+def write_version(
+    shop: Shop,
+    recipe: Recipe,
+    views: Sequence[tuple[Item, Photo]],
+    vectors: Iterable[NDArray[np.float32]],
+) -> IndexVersion:
+    """Write a version, verify it by reading it again, and give it its name; publish nothing.
+
+    The caller holds the shop's build lock. Until the last step all lies in a folder whose name
+    starts with a dot; after a crash the next build removes it.
+
+    Args:
+        shop: where to.
+        recipe: how the vectors were made.
+        views: the rows, sorted by (category_id, item_key, position, photo_key).
+        vectors: their vectors in blocks of shape (any, dim), in the same order.
+
+    Raises:
+        VersionError: what was written does not stand the check.
+    """
+    clear_leftovers(shop)  # first: they may be what fills the disk
+    name = _next_name(shop)
+    folder = shop.indexes / f".{name}.partial"
+    folder.mkdir(parents=True)
+    rows = np.array([(item.key, photo.key) for item, photo in views], np.int64).reshape(-1, 2)
+    hashes = b"".join(bytes.fromhex(photo.content_hash) for _, photo in views)
+    photos = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
+    categories = [asdict(part) for part in _categories_of(views)]
+    files = {
+        "vectors.npy": write_array(folder, "vectors.npy", (len(views), recipe.dim), vectors),
+        "rows.npy": write_array(folder, "rows.npy", (len(views), 2), [rows]),
+        "photos.npy": write_array(folder, "photos.npy", (len(views), 32), [photos]),
+        "categories.json": write_file(folder / "categories.json", [to_bytes(categories)]),
+    }
+    manifest = VersionManifest(
+        **asdict(recipe),
+        version=name,
+        rows=len(views),
+        items=len({item.key for item, _ in views}),
+        photos=len({photo.content_hash for _, photo in views}),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        files=files,
+    )
+    write_file(folder / "manifest.json", [to_bytes(asdict(manifest))])
+    sync_path(folder)
+    IndexVersion.open(folder).verify()
+    folder.rename(shop.indexes / name)
+    sync_path(shop.indexes)
+    return IndexVersion.open(shop.indexes / name)
+
+
+def _next_name(shop: Shop) -> str:
+    """Return a name that sorts after all others, even where the clock was set back."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for folder in version_folders(shop)[-1:]:
+        last = datetime.strptime(folder.name.partition("-")[0], _TIME)
+        now = max(now, last + timedelta(seconds=1))
+    return f"{now.strftime(_TIME)}-{secrets.token_hex(4)}"
+
+
+def _categories_of(views: Sequence[tuple[Item, Photo]]) -> list[CategoryRows]:
+    parts: list[CategoryRows] = []
+    for row, (item, _) in enumerate(views):
+        same = parts and parts[-1].category_id == item.category_id
+        start = parts.pop().start if same else row
+        parts.append(CategoryRows(item.category_id, item.category, start, row + 1))
+    return parts
