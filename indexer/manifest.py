@@ -169,11 +169,12 @@ def read_queries(
         scanned = Manifest.scan(manifest, wanted)
     scanned.require("photo")
     conditions = _conditions(scanned, where or {})
+    reader = scanned.reader
     queries: list[QueryPhoto] = []
     rejects: list[Reject] = []
     for row in scanned.named_rows():
         # A row that could not be read fits no condition, and is told all the same.
-        query = scanned.reader.query(row, split) if row.problem or _fits(row, conditions) else None
+        query = reader.query(row, split) if row.problem or _fits(row, conditions) else None
         if isinstance(query, Reject):
             rejects.append(query)
         elif query is not None:
