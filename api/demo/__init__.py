@@ -1,4 +1,4 @@
-"""A shop without any download: products drawn in code, photographed as a shop and its customers do."""
+"""A shop without any download: products drawn in code, in a shop's and its customers' photos."""
 
 from api.demo.baseline import thumbnail_baseline
 from api.demo.shop import DemoShop, generate

@@ -37,7 +37,7 @@ def _wood(seed: int, dark: RGB, bright: RGB, boards: int = 5) -> Image.Image:
         # Fibres run along the board: noise that is long in x and short in y.
         fibre = Image.fromarray(rng.standard_normal((wide, 24)).astype(np.float32))
         grain += 0.06 * np.asarray(fibre.resize((SIDE, wide), Image.Resampling.BICUBIC))
-        plank = _tinted(grain + rng.uniform(-0.16, 0.16), dark, bright)
+        plank = _tinted(np.asarray(grain + rng.uniform(-0.16, 0.16), np.float32), dark, bright)
         plank[:2] *= 0.45
         result[board * wide : (board + 1) * wide] = plank
     return _image(result)
@@ -47,7 +47,9 @@ def _cloth(seed: int, dark: RGB, bright: RGB, check: bool = False) -> Image.Imag
     rng = np.random.default_rng(seed)
     x = np.arange(SIDE, dtype=np.float32)
     weave = 0.5 + 0.09 * np.sin(x * 1.6)[:, None] + 0.09 * np.sin(x * 1.6)[None, :]
-    weave = weave + 0.22 * smooth_noise(rng, SIDE, SIDE, 110) + 0.04 * rng.standard_normal((SIDE, SIDE))
+    weave = (
+        weave + 0.22 * smooth_noise(rng, SIDE, SIDE, 110) + 0.04 * rng.standard_normal((SIDE, SIDE))
+    )
     if check:
         bars = ((x // 53) % 2).astype(np.float32)
         weave = 0.25 * weave + 0.3 * (bars[:, None] + bars[None, :])
@@ -56,7 +58,9 @@ def _cloth(seed: int, dark: RGB, bright: RGB, check: bool = False) -> Image.Imag
 
 def _plaster(seed: int, dark: RGB, bright: RGB) -> Image.Image:
     rng = np.random.default_rng(seed)
-    value = 0.5 + 0.16 * smooth_noise(rng, SIDE, SIDE, 160) + 0.05 * smooth_noise(rng, SIDE, SIDE, 6)
+    value = (
+        0.5 + 0.16 * smooth_noise(rng, SIDE, SIDE, 160) + 0.05 * smooth_noise(rng, SIDE, SIDE, 6)
+    )
     return _image(_tinted(value, dark, bright))
 
 
@@ -67,7 +71,9 @@ def _bricks(seed: int, dark: RGB, bright: RGB) -> Image.Image:
     for row in range(SIDE // 40 + 1):
         for column in range(-1, SIDE // 100 + 1):
             share = rng.uniform(0, 1)
-            ink = tuple(round(255 * (a + (b - a) * share)) for a, b in zip(dark, bright, strict=True))
+            ink = tuple(
+                round(255 * (a + (b - a) * share)) for a, b in zip(dark, bright, strict=True)
+            )
             left = column * 100 + (row % 2) * 50
             draw.rectangle((left, row * 40, left + 93, row * 40 + 33), fill=ink)
     noise = rng.standard_normal((SIDE, SIDE, 1)).astype(np.float32) * 0.05
@@ -82,7 +88,9 @@ def _grass(seed: int, dark: RGB, bright: RGB) -> Image.Image:
     ends = places + rng.normal(0, 1, (7000, 2)) * (4, 3) - (0, 11)
     shares = rng.uniform(0.0, 1.0, 7000)
     for (x0, y0), (x1, y1), share in zip(places, ends, shares, strict=True):
-        ink = tuple(round(255 * (a + (b - a) * float(share))) for a, b in zip(dark, bright, strict=True))
+        ink = tuple(
+            round(255 * (a + (b - a) * float(share))) for a, b in zip(dark, bright, strict=True)
+        )
         draw.line((float(x0), float(y0), float(x1), float(y1)), fill=ink, width=2)
     return image
 
@@ -93,7 +101,9 @@ def _tiles(seed: int, dark: RGB, bright: RGB) -> Image.Image:
     size = SIDE // 5
     for row in range(5):
         for column in range(5):
-            value[row * size : (row + 1) * size, column * size : (column + 1) * size] += rng.uniform(-0.2, 0.2)
+            value[row * size : (row + 1) * size, column * size : (column + 1) * size] += (
+                rng.uniform(-0.2, 0.2)
+            )
     pixels = _tinted(value, dark, bright)
     for edge in range(0, SIDE, size):
         pixels[edge : edge + 4] = pixels[:, edge : edge + 4] = (0.55, 0.54, 0.52)
@@ -102,7 +112,11 @@ def _tiles(seed: int, dark: RGB, bright: RGB) -> Image.Image:
 
 def _marble(seed: int, dark: RGB, bright: RGB) -> Image.Image:
     rng = np.random.default_rng(seed)
-    field = smooth_noise(rng, SIDE, SIDE, 130) + 0.5 * smooth_noise(rng, SIDE, SIDE, 45) + 0.2 * smooth_noise(rng, SIDE, SIDE, 16)
+    field = (
+        smooth_noise(rng, SIDE, SIDE, 130)
+        + 0.5 * smooth_noise(rng, SIDE, SIDE, 45)
+        + 0.2 * smooth_noise(rng, SIDE, SIDE, 16)
+    )
     veins = np.exp(-np.abs(field) * 7)
     return _image(_tinted(0.92 - 0.6 * veins + 0.05 * field, dark, bright))
 
@@ -137,8 +151,18 @@ _MAKERS: dict[str, Callable[[], Image.Image]] = {
     "panelling": lambda: _wood(21, (0.40, 0.46, 0.42), (0.60, 0.66, 0.60), 7),
     "hedge": lambda: _grass(22, (0.05, 0.14, 0.05), (0.30, 0.45, 0.20)),
 }
-WALLS = ("white wall", "painted wall", "ochre wall", "brick wall", "panelling", "hedge", "white wall")
-SURFACES = tuple(name for name in _MAKERS if "wall" not in name and name not in {"panelling", "hedge"})
+WALLS = (
+    "white wall",
+    "painted wall",
+    "ochre wall",
+    "brick wall",
+    "panelling",
+    "hedge",
+    "white wall",
+)
+SURFACES = tuple(
+    name for name in _MAKERS if "wall" not in name and name not in {"panelling", "hedge"}
+)
 
 
 @lru_cache(maxsize=len(_MAKERS))

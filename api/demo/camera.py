@@ -5,6 +5,8 @@ import io
 import numpy as np
 from PIL import Image, ImageFilter
 
+from api.demo.materials import Plane
+
 
 def finish(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return the scene as a customer's phone records it."""
@@ -27,15 +29,15 @@ def finish(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _shaken(pixels: np.ndarray, steps: int, *, down: bool) -> np.ndarray:
+def _shaken(pixels: Plane, steps: int, *, down: bool) -> Plane:
     shifted = [np.roll(pixels, step - steps // 2, axis=0 if down else 1) for step in range(steps)]
-    return np.mean(shifted, axis=0, dtype=np.float32)
+    return np.asarray(np.mean(shifted, axis=0), np.float32)
 
 
-def _vignette(shape: tuple[int, ...], strength: float) -> np.ndarray:
+def _vignette(shape: tuple[int, ...], strength: float) -> Plane:
     y = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, shape[1], dtype=np.float32)[None, :]
-    return 1 - np.float32(strength) * (x * x + y * y) / 2
+    return np.asarray(1 - strength * (x * x + y * y) / 2, np.float32)
 
 
 def encode(image: Image.Image, quality: int) -> bytes:

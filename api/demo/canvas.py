@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from api.demo.materials import MATERIALS, NAMES, Material, Plane, relief
+from api.demo.materials import MATERIALS, NAMES, Material, Plane, relief, slopes_of
 from api.demo.outline import Points
 from api.demo.palette import RGB
 
-SIDE = 448  # pixels of a drawing's side: about twice what ends up in a photo, so edges come out smooth
+SIDE = (
+    448  # pixels of a drawing's side: about twice what ends up in a photo, so edges come out smooth
+)
+HALF, FULL = np.float32(0.5), np.float32(SIDE)
 
 Paint = RGB | NDArray[np.float32]
 Slopes = tuple[Plane, Plane]
@@ -44,9 +47,9 @@ class Mask:
     def grid(self) -> tuple[Plane, Plane]:
         """Return x and y (0..1 of the drawing) of the mask's pixels; they broadcast together."""
         height, width = self.cover.shape
-        x = (np.arange(width, dtype=np.float32) + self.left + 0.5) / SIDE
-        y = (np.arange(height, dtype=np.float32) + self.top + 0.5) / SIDE
-        return x[None, :], y[:, None]
+        x = np.arange(self.left, self.left + width, dtype=np.float32)
+        y = np.arange(self.top, self.top + height, dtype=np.float32)
+        return (x.reshape(1, -1) + HALF) / FULL, (y.reshape(-1, 1) + HALF) / FULL
 
 
 def _blank(points: Points, margin: float) -> tuple[int, int, Image.Image]:
@@ -126,18 +129,18 @@ def puffed(mask: Mask, radius: float, strength: float = 1.0) -> Slopes:
     pixels = max(2.0, radius * SIDE)
     pad = round(pixels) + 2
     height = blurred(np.pad(mask.cover.astype(np.float32), pad), pixels)
-    slope_y, slope_x = np.gradient(height)
+    across, down = slopes_of(height)
     inner = slice(pad, -pad), slice(pad, -pad)
     factor = np.float32(-2.0 * strength * pixels)
-    return slope_x[inner] * factor, slope_y[inner] * factor
+    return across[inner] * factor, down[inner] * factor
 
 
 def rounded_rows(mask: Mask, strength: float = 0.9) -> Slopes:
     """Return slopes as of an upright round body: each row of the mask curves left to right."""
     columns = np.arange(mask.cover.shape[1], dtype=np.float32)
-    covered = mask.cover.any(axis=1)
-    first = mask.cover.argmax(axis=1)
-    last = mask.cover.shape[1] - 1 - mask.cover[:, ::-1].argmax(axis=1)
+    covered = np.asarray(mask.cover.any(axis=1))
+    first = np.argmax(mask.cover, axis=1)
+    last = mask.cover.shape[1] - 1 - np.argmax(mask.cover[:, ::-1], axis=1)
     middle = ((first + last) / 2).astype(np.float32)[:, None]
     half = np.maximum((last - first) / 2, 1).astype(np.float32)[:, None]
     slope_x = np.where(covered[:, None], (columns[None, :] - middle) / half * strength, 0)

@@ -1,6 +1,6 @@
 """The assortment: which products the generated shop sells, and the text about each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,9 +9,17 @@ from api.demo.palette import COLOURS, Colour, distance
 from api.demo.patterns import word
 from api.demo.products import CATEGORIES
 
-BRANDS = ("Norrvik", "Casa Lumo", "Fernhill", "Oddwell", "Tilda & Co", "Brightside", "Maren", "Halden")
+BRANDS = (
+    "Norrvik",
+    "Casa Lumo",
+    "Fernhill",
+    "Oddwell",
+    "Tilda & Co",
+    "Brightside",
+    "Maren",
+    "Halden",
+)
 _CONTRAST = 0.34  # least distance of a pattern's colour from its ground
-_TWO_COLOURED = {"camouflage", "tartan", "sprigs", "bands", "triangles", "terrazzo"}
 
 
 @dataclass(frozen=True)
@@ -47,36 +55,58 @@ def assortment(items: int, seed: int) -> list[Product]:
 def _range_of(category: Category, count: int, rng: np.random.Generator) -> list[Product]:
     taken: set[tuple[str, str]] = set()
     products: list[Product] = []
-    code = "".join(letter for letter in category.name.upper() if letter.isalpha())[:3]
     patterns = [str(name) for name in rng.permutation(category.patterns)]
     shapes = [str(name) for name in rng.permutation(list(category.shapes))]
     model = 0
     while len(products) < count:
-        design = _design(category, patterns[model % len(patterns)], shapes[(model + model // len(shapes)) % len(shapes)], taken, rng)
+        design = _design(
+            category,
+            patterns[model % len(patterns)],
+            shapes[(model + model // len(shapes)) % len(shapes)],
+            taken,
+            rng,
+        )
         variants = [design]
         if model % 6 == 2:
-            variants += _recoloured(design, int(rng.integers(1, 3)), taken, rng)
+            variants += _recoloured(category, design, int(rng.integers(1, 3)), taken, rng)
+        known = {product.title for product in products}
+        variants = [v for v in variants if title(category, v) not in known]
         brand = BRANDS[int(rng.integers(len(BRANDS)))]
         price = _price(category, rng)
         for variant in variants[: count - len(products)]:
             number = len(products) + 1
-            group = f"{code}-M{model + 1:02d}" if len(variants) > 1 else ""
+            group = f"{category.code}-M{model + 1:02d}" if len(variants) > 1 else ""
             products.append(
-                Product(f"{code}-{number:03d}", category, variant, title(category, variant), price, brand, group, bool(rng.random() < 0.92))
+                Product(
+                    f"{category.code}-{number:03d}",
+                    category,
+                    variant,
+                    title(category, variant),
+                    price,
+                    brand,
+                    group,
+                    bool(rng.random() < 0.92),
+                )
             )
         model += 1
     return products
 
 
-def _design(category: Category, pattern: str, shape: str, taken: set[tuple[str, str]], rng: np.random.Generator) -> Design:
+def _design(
+    category: Category,
+    pattern: str,
+    shape: str,
+    taken: set[tuple[str, str]],
+    rng: np.random.Generator,
+) -> Design:
     colour = _free_colour(pattern, taken, rng)
     material = str(rng.choice(category.materials))
     knobs = rng.random(4)
     accent, trim = _matching(colour, rng)
-    return Design(
-        shape, colour, accent, trim, material, pattern, bool(rng.integers(2)),
-        (float(knobs[0]), float(knobs[1]), float(knobs[2]), float(knobs[3])), int(rng.integers(1 << 30)),
-    )  # fmt: skip
+    proportions = float(knobs[0]), float(knobs[1]), float(knobs[2]), float(knobs[3])
+    coarse, own_seed = bool(rng.integers(2)), int(rng.integers(1 << 30))
+    design = Design(shape, colour, accent, trim, material, pattern, coarse, proportions, own_seed)
+    return design if category.settle is None else category.settle(design)
 
 
 def _free_colour(pattern: str, taken: set[tuple[str, str]], rng: np.random.Generator) -> Colour:
@@ -93,31 +123,39 @@ def _free_colour(pattern: str, taken: set[tuple[str, str]], rng: np.random.Gener
 def _matching(colour: Colour, rng: np.random.Generator) -> tuple[Colour, Colour]:
     names = [str(name) for name in rng.permutation(list(COLOURS))]
     accent = next(COLOURS[n] for n in names if distance(COLOURS[n], colour) > _CONTRAST)
-    rest = [COLOURS[n] for n in names if distance(COLOURS[n], colour) > 0.25 and distance(COLOURS[n], accent) > 0.2]
+    rest = [
+        COLOURS[n]
+        for n in names
+        if distance(COLOURS[n], colour) > 0.25 and distance(COLOURS[n], accent) > 0.2
+    ]
     return accent, rest[0] if rest else accent
 
 
-def _recoloured(design: Design, more: int, taken: set[tuple[str, str]], rng: np.random.Generator) -> list[Design]:
+def _recoloured(
+    category: Category,
+    design: Design,
+    more: int,
+    taken: set[tuple[str, str]],
+    rng: np.random.Generator,
+) -> list[Design]:
     result = []
     for _ in range(more):
         colour = _free_colour(design.pattern, taken, rng)
         accent, trim = _matching(colour, rng)
-        changed = {**design.__dict__, "colour": colour, "accent": accent, "trim": trim}
-        result.append(Design(**changed))
+        changed = replace(design, colour=colour, accent=accent, trim=trim)
+        result.append(changed if category.settle is None else category.settle(changed))
     return result
 
 
 def title(category: Category, design: Design) -> str:
-    """Return the title: what is seen, in a shop's words, such as `Striped enamel mug, teal and cream`."""
+    """Return the title: what is seen, in a shop's words, such as `Striped mug, teal and cream`."""
+    if category.describe is not None:
+        return category.describe(design)
     noun = category.shapes[design.shape]
     words = [word(design.pattern), "" if design.material in noun else design.material, noun]
     text = " ".join(part for part in words if part)
-    colours = design.colour.name
-    if design.pattern != "plain":
-        colours += f" and {design.accent.name}"
-    elif design.trim.name != design.colour.name:
-        colours += ""
-    return f"{text[0].upper()}{text[1:]}, {colours}"
+    second = "" if design.pattern == "plain" else f" and {design.accent.name}"
+    return f"{text[0].upper()}{text[1:]}, {design.colour.name}{second}"
 
 
 def _price(category: Category, rng: np.random.Generator) -> str:

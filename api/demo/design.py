@@ -69,6 +69,7 @@ class Category:
 
     Attributes:
         department, name: the two levels of its path.
+        code: begins the ids of its items.
         shapes: the models it sells, with the words of a title.
         materials: what they can be made of.
         patterns: what can be printed on them.
@@ -77,10 +78,13 @@ class Category:
         lies: whether it is photographed lying on a surface rather than standing.
         both_ways: whether its mirror image is the same product (a left and a right shoe).
         size: how much of the photo's height a product fills, about 1.
+        settle: makes a design consistent, where not every combination can be built.
+        describe: the title, where the usual order of words would not tell what is seen.
     """
 
     department: str
     name: str
+    code: str
     shapes: dict[str, str]
     materials: tuple[str, ...]
     patterns: tuple[str, ...]
@@ -89,6 +93,8 @@ class Category:
     lies: bool = False
     both_ways: bool = False
     size: float = 1.0
+    settle: Callable[[Design], Design] | None = None
+    describe: Callable[[Design], str] | None = None
 
     @property
     def path(self) -> str:

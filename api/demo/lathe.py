@@ -55,7 +55,7 @@ def turn(outline: Points, pitch: float, axis: float = AXIS) -> Turned:
     widest = float(radius.max())
     left = max(int(axis * SIDE - widest), 0)
     right = min(int(axis * SIDE + widest) + 1, SIDE)
-    x = np.arange(left, right) + 0.5 - axis * SIDE
+    x = np.arange(left, right, dtype=np.float64) + 0.5 - axis * SIDE
     depth = np.sqrt(np.maximum(radius[:, None] ** 2 - x[None, :] ** 2, 0)) * np.sin(pitch)
     level = (height * np.cos(pitch))[:, None]
     reached = radius[:, None] >= np.abs(x)[None, :]
@@ -63,11 +63,13 @@ def turn(outline: Points, pitch: float, axis: float = AXIS) -> Turned:
     front = np.where(reached, level + depth, -np.inf)
     columns = np.flatnonzero(reached.any(axis=0))
     top, bottom = max(int(back.min()), 0), min(int(np.ceil(front.max())) + 1, SIDE)
-    rows = np.arange(top, bottom) + 0.5
+    rows = np.arange(top, bottom, dtype=np.float64) + 0.5
     at = np.zeros((len(rows), len(x)))
     cover, behind = np.zeros(at.shape, bool), np.zeros(at.shape, bool)
     for column in columns:
-        ys, steps, joint = _seen(back[:, column], front[:, column], radius, level[:, 0], abs(x[column]))
+        ys, steps, joint = _seen(
+            back[:, column], front[:, column], radius, level[:, 0], abs(x[column])
+        )
         at[:, column] = np.interp(rows, ys, steps)
         cover[:, column] = (rows >= ys[0]) & (rows <= ys[-1])
         behind[:, column] = rows < joint
@@ -125,7 +127,7 @@ def ring(radius: float, y: float, pitch: float, axis: float = AXIS) -> Points:
     return ellipse(axis, y * np.cos(pitch), radius, max(radius * np.sin(pitch), 0.002))
 
 
-def placed(radius: Plane, y: Plane, angle: float, pitch: float, axis: float = AXIS) -> Points:
+def placed(radius: Line, y: Line, angle: float, pitch: float, axis: float = AXIS) -> Points:
     """Project points of an upright half plane at `angle` (radians; 0 faces the camera)."""
     depth = radius * np.cos(angle)
     return np.stack(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from api.demo.canvas import Canvas
@@ -41,8 +42,8 @@ def light(canvas: Canvas, lamp: Light) -> Image.Image:
     rgb, kind = canvas.rgb[where], canvas.material[where]
     x, y = canvas.slope_x[where], canvas.slope_y[where]
     shade = np.clip(canvas.shade[where], 0.12, 1)
-    steep = np.maximum(np.hypot(x, y) / np.float32(0.985), 1)
-    x, y = x / steep, y / steep
+    steep = np.maximum(np.hypot(x, y) / np.float32(0.985), np.float32(1))
+    x, y = np.divide(x, steep, dtype=np.float32), np.divide(y, steep, dtype=np.float32)
     z = np.sqrt(1 - x * x - y * y)
     lx, ly, lz = (np.float32(part) for part in lamp.direction)
     facing = x * lx + y * ly + z * lz
@@ -53,7 +54,10 @@ def light(canvas: Canvas, lamp: Light) -> Image.Image:
     lit = rgb * ((shade * sky)[:, None] * ambient + (shade * diffuse)[:, None] * key)
     metal = _METAL[kind]
     if metal.any():
-        lit += metal[:, None] * (rgb * (_surroundings(x, y, z) * shade)[:, None] * (ambient + key * np.float32(0.75)) - lit)
+        lit += metal[:, None] * (
+            rgb * (_surroundings(x, y, z) * shade)[:, None] * (ambient + key * np.float32(0.75))
+            - lit
+        )
     highlight = _highlight((x, y, z), lamp, kind) * shade
     sheen = _SHEEN[kind] * (1 - z) * shade
     lit += highlight[:, None] * key + (sheen[:, None] * (rgb * np.float32(0.5) + np.float32(0.5)))
@@ -61,13 +65,15 @@ def light(canvas: Canvas, lamp: Light) -> Image.Image:
     return _image(canvas, lit)
 
 
-def _highlight(normal: tuple[Plane, Plane, Plane], lamp: Light, kind: Plane) -> Plane:
+def _highlight(normal: tuple[Plane, Plane, Plane], lamp: Light, kind: NDArray[np.uint8]) -> Plane:
     half = np.asarray(lamp.direction) + np.asarray((0.0, 0.0, 1.0))
     hx, hy, hz = (half / np.linalg.norm(half)).astype(np.float32)
     x, y, z = normal
-    aligned = np.clip(x * hx + y * hy + z * hz, 1e-4, 1)
-    strong: Plane = _GLOSS[kind] * np.exp(np.log(aligned) * _SHARPNESS[kind])
-    return strong
+    gloss = _GLOSS[kind]
+    shiny = gloss > 0
+    aligned = np.clip(x[shiny] * hx + y[shiny] * hy + z[shiny] * hz, 1e-4, 1)
+    gloss[shiny] *= np.exp(np.log(aligned) * _SHARPNESS[kind[shiny]])
+    return gloss
 
 
 def _surroundings(x: Plane, y: Plane, z: Plane) -> Plane:
@@ -83,8 +89,8 @@ def _surroundings(x: Plane, y: Plane, z: Plane) -> Plane:
 def _image(canvas: Canvas, lit: Plane) -> Image.Image:
     pixels = np.zeros((*canvas.cover.shape, 4), np.uint8)
     # Values over 1 roll off instead of clipping, as film and phones do.
-    over = np.clip(lit - np.float32(0.86), 0, None)
-    lit = np.minimum(lit, np.float32(0.86)) + np.float32(0.14) * (1 - np.exp(-over * 5))
+    hot = lit > 0.86
+    lit[hot] = 0.86 + 0.14 * (1 - np.exp((0.86 - lit[hot]) * 5))
     pixels[canvas.cover, :3] = np.clip(lit * 255, 0, 255)
     pixels[canvas.cover, 3] = 255
     return Image.fromarray(pixels)

@@ -58,8 +58,8 @@ MATERIALS = {
         Material("cotton", 0.0, 6, bump=0.06, grain=2),
         Material("linen", 0.0, 6, bump=0.09, grain=2),
         Material("velvet", 0.05, 6, bump=0.05, grain=3, sheen=0.3),
-        Material("wool", 0.0, 6, bump=0.14, grain=4, sheen=0.06),
-        Material("plush", 0.0, 6, bump=0.24, grain=4, sheen=0.16),
+        Material("wool", 0.0, 6, bump=0.09, grain=3, sheen=0.06),
+        Material("plush", 0.0, 6, bump=0.15, grain=3, sheen=0.16),
         Material("silicone", 0.12, 10),
         Material("wood", 0.2, 18, bump=0.04, grain=3),
         Material("paper", 0.0, 6, bump=0.05, grain=2),
@@ -78,8 +78,14 @@ def relief(grain: float, side: int) -> tuple[Plane, Plane]:
     cells = max(2, round(side / grain))
     coarse = rng.standard_normal((cells, cells)).astype(np.float32)
     height = np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
-    slope_y, slope_x = np.gradient(height)
-    return slope_x * np.float32(grain / 2), slope_y * np.float32(grain / 2)
+    across, down = slopes_of(height)
+    return across * np.float32(grain / 2), down * np.float32(grain / 2)
+
+
+def slopes_of(height: Plane) -> tuple[Plane, Plane]:
+    """Return how fast a height rises to the right and downwards, per pixel, float32."""
+    down, across = np.gradient(height)
+    return np.asarray(across, np.float32), np.asarray(down, np.float32)
 
 
 def smooth_noise(rng: np.random.Generator, height: int, width: int, cell: float) -> Plane:

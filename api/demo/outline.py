@@ -1,6 +1,7 @@
 """Outlines in the unit square: x to the right, y down, both 0..1 over the drawing's side."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,16 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 
 
-def spline(points: Sequence[tuple[float, float]], *, closed: bool = True, steps: int = 16) -> Points:
+@cache
+def xy(text: str) -> tuple[tuple[float, float], ...]:
+    """Read points as SVG writes them: `0.1,0.2 0.3,0.4`."""
+    pairs = (pair.split(",") for pair in text.split())
+    return tuple((float(x), float(y)) for x, y in pairs)
+
+
+def spline(
+    points: Sequence[tuple[float, float]], *, closed: bool = True, steps: int = 16
+) -> Points:
     """Return a smooth curve through the points, shape (n, 2) (Catmull & Rom 1974, uniform)."""
     knots = np.asarray(points, float)
     if closed:
@@ -29,7 +39,9 @@ def path(*points: tuple[float, float]) -> Points:
     return np.asarray(points, float)
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, start: float = 0, stop: float = 360) -> Points:
+def ellipse(
+    x: float, y: float, rx: float, ry: float, start: float = 0, stop: float = 360
+) -> Points:
     """Return an ellipse or, between two angles in degrees (0 right, 90 down), an arc of it."""
     angle = np.radians(np.linspace(start, stop, 64))
     return np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], axis=1)
@@ -38,7 +50,12 @@ def ellipse(x: float, y: float, rx: float, ry: float, start: float = 0, stop: fl
 def rectangle(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Points:
     """Return a rectangle whose corners are rounded with `radius`."""
     r = min(radius, (x1 - x0) / 2, (y1 - y0) / 2)
-    corners = [(x1 - r, y0 + r, -90), (x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90), (x0 + r, y0 + r, 180)]
+    corners = [
+        (x1 - r, y0 + r, -90),
+        (x1 - r, y1 - r, 0),
+        (x0 + r, y1 - r, 90),
+        (x0 + r, y0 + r, 180),
+    ]
     arcs = []
     for x, y, start in corners:
         angle = np.radians(np.linspace(start, start + 90, 10))

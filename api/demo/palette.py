@@ -1,5 +1,6 @@
 """The colours that the generated shop sells, with the names its titles use."""
 
+import math
 from dataclasses import dataclass
 
 RGB = tuple[float, float, float]
@@ -68,4 +69,4 @@ def distance(one: Colour, other: Colour) -> float:
     """Return how different two colours look: a weighted RGB distance, about 0..1."""
     weights = (0.6, 0.9, 0.5)
     pairs = zip(weights, one.rgb, other.rgb, strict=True)
-    return float(sum((w * (a - b)) ** 2 for w, a, b in pairs)) ** 0.5
+    return math.sqrt(sum((w * (a - b)) ** 2 for w, a, b in pairs))

@@ -63,7 +63,10 @@ def _pinstripes(draw: Draw, p: Pattern, inks: Inks) -> None:
 def _diagonal(draw: Draw, p: Pattern, inks: Inks) -> None:
     step = 128 if p.coarse else 64
     for x in range(-TILE, TILE, step):
-        draw.polygon(((x, 0), (x + step // 2, 0), (x + step // 2 + TILE, TILE), (x + TILE, TILE)), fill=inks[0])
+        draw.polygon(
+            ((x, 0), (x + step // 2, 0), (x + step // 2 + TILE, TILE), (x + TILE, TILE)),
+            fill=inks[0],
+        )
 
 
 def _staggered(step: int) -> list[tuple[float, float]]:
@@ -106,7 +109,10 @@ def _tartan(draw: Draw, p: Pattern, inks: Inks) -> None:
 def _chevron(draw: Draw, p: Pattern, inks: Inks) -> None:
     step = 128 if p.coarse else 64
     for y in range(-step, TILE + step, step):
-        top = [(x, y + (step // 2 if (x // (step // 2)) % 2 else 0)) for x in range(0, TILE + 1, step // 2)]
+        top = [
+            (x, y + (step // 2 if (x // (step // 2)) % 2 else 0))
+            for x in range(0, TILE + 1, step // 2)
+        ]
         under = [(x, at + step // 2) for x, at in reversed(top)]
         draw.polygon([*top, *under], fill=inks[0])
 
@@ -133,7 +139,10 @@ def _terrazzo(draw: Draw, p: Pattern, inks: Inks) -> None:
         x, y = rng.uniform(0, TILE, 2)
         angle = np.sort(rng.uniform(0, 2 * np.pi, 5))
         r = size * rng.uniform(0.4, 1.0, 5)
-        corners = [(float(x + a), float(y + b)) for a, b in zip(r * np.cos(angle), r * np.sin(angle), strict=True)]
+        corners = [
+            (float(x + a), float(y + b))
+            for a, b in zip(r * np.cos(angle), r * np.sin(angle), strict=True)
+        ]
         draw.polygon(corners, fill=inks[number % 2])
 
 
@@ -162,7 +171,13 @@ def _sprigs(draw: Draw, p: Pattern, inks: Inks) -> None:
     step = 128
     for number, (x, y) in enumerate(_staggered(step)):
         MOTIFS["daisy"](draw, x, y, step * (0.3 if p.coarse else 0.24), (inks[0], inks[1], inks[2]))
-        MOTIFS["leaf"](draw, x + step * 0.42, y - step * 0.1 * (1 - 2 * (number % 2)), step * 0.17, (inks[1], inks[2], inks[2]))
+        MOTIFS["leaf"](
+            draw,
+            x + step * 0.42,
+            y - step * 0.1 * (1 - 2 * (number % 2)),
+            step * 0.17,
+            (inks[1], inks[2], inks[2]),
+        )
 
 
 FIGURES: dict[str, Callable[[Draw, Pattern, Inks], None]] = {
@@ -189,7 +204,7 @@ def word(name: str) -> str:
 
 @lru_cache(maxsize=24)
 def tile(pattern: Pattern) -> Tile:
-    """Return the pattern's tile, float32 (TILE, TILE, 3) in 0..1, the figure's middle at its middle."""
+    """Return the pattern's tile, float32 (TILE, TILE, 3) in 0..1, its figure in the middle."""
     inks = (_ink(pattern.ink), _ink(pattern.second), _ink(pattern.ground))
     image = Image.new("RGB", (TILE, TILE), inks[2])
     draw = ImageDraw.Draw(image)
@@ -204,19 +219,20 @@ def tile(pattern: Pattern) -> Tile:
         for number, (x, y) in enumerate(_staggered(128 if pattern.coarse else 64)):
             swapped = (inks[1], inks[0], inks[2]) if number % 3 == 1 else inks
             MOTIFS[motif](draw, x, y, 40 if pattern.coarse else 23, swapped)
-    return np.asarray(image, np.float32) / 255
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 def _clouded(pattern: Pattern) -> Tile:
     rng = np.random.default_rng(pattern.seed)
     colours = [np.asarray(c, np.float32) for c in (pattern.ground, pattern.ink, pattern.second)]
     if pattern.name == "ombre":
-        share = np.clip(np.linspace(-0.9, 1.9, TILE, dtype=np.float32), 0, 1)[:, None, None]
-        return np.broadcast_to(colours[0] * (1 - share) + colours[1] * share, (TILE, TILE, 3)).copy()
+        share = np.clip(np.linspace(-0.9, 1.9, TILE), 0, 1)[:, None, None]
+        blend = colours[0] * (1 - share) + colours[1] * share
+        return np.broadcast_to(blend, (TILE, TILE, 3)).astype(np.float32)
     noise = smooth_noise(rng, TILE, TILE, 60) + 0.4 * smooth_noise(rng, TILE, TILE, 22)
     if pattern.name == "marble":
         vein = np.exp(-((noise / (0.22 if pattern.coarse else 0.13)) ** 2))[:, :, None]
-        return colours[0] * (1 - vein) + colours[1] * vein
+        return np.asarray(colours[0] * (1 - vein) + colours[1] * vein, np.float32)
     result = np.where((noise > 0.35)[:, :, None], colours[1], colours[0])
     patches = smooth_noise(rng, TILE, TILE, 48)[:, :, None] > 0.75
     return np.where(patches, colours[2], result).astype(np.float32)
@@ -235,18 +251,23 @@ def wrapped(pattern: Pattern, body: Turned, yaw: float, middle: float) -> Tile:
     widest = body.widest
     columns = (body.around - np.float32(yaw * widest) + TILE / 2).astype(np.int32) % TILE
     rows = (body.down - np.float32(middle * SIDE) + TILE / 2).astype(np.int32) % TILE
-    return picture[rows, columns]
+    return np.asarray(picture[rows, columns])
 
 
-def laid(pattern: Pattern, mask: Mask, x: float, y: float, *, scale: float = 1.0, degrees: float = 0.0) -> Tile:
+def laid(
+    pattern: Pattern, mask: Mask, x: float, y: float, *, scale: float = 1.0, degrees: float = 0.0
+) -> Tile:
     """Return the colours of a flat part's pixels, the tile's middle at (x, y) of the drawing."""
     picture = tile(pattern)
     across, down = mask.grid()
-    dx, dy = (across - np.float32(x)) * np.float32(SIDE / scale), (down - np.float32(y)) * np.float32(SIDE / scale)
+    dx, dy = (
+        (across - np.float32(x)) * np.float32(SIDE / scale),
+        (down - np.float32(y)) * np.float32(SIDE / scale),
+    )
     sine, cosine = np.float32(np.sin(np.radians(degrees))), np.float32(np.cos(np.radians(degrees)))
     columns = (dx * cosine + dy * sine + TILE / 2).astype(np.int32) % TILE
     rows = (dy * cosine - dx * sine + TILE / 2).astype(np.int32) % TILE
-    return picture[rows, columns]
+    return np.asarray(picture[rows, columns])
 
 
 def tone(rgb: RGB, share: float) -> RGB:

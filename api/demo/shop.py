@@ -15,12 +15,23 @@ import numpy as np
 from api.demo.catalogue import Product, assortment
 from api.demo.scene import catalogue_photo, customer_photo
 from vsearch.errors import ShopError
-from vsearch.progress import Progress, silent
+from vsearch.progress import Progress, silent, track
 
 GENERATOR = 1  # raise whenever the same seed would give other photos
 MARKER = "generated.json"
 _TRAIN, _VAL_EVERY = 2, 3
-_ITEM_COLUMNS = ("item_id", "image_path", "category", "title", "price", "colour", "material", "brand", "group_id", "in_stock")
+_ITEM_COLUMNS = (
+    "item_id",
+    "image_path",
+    "category",
+    "title",
+    "price",
+    "colour",
+    "material",
+    "brand",
+    "group_id",
+    "in_stock",
+)
 _PHOTO_COLUMNS = ("item_id", "image_path", "split")
 _QUERY_COLUMNS = ("query_id", "image_path", "split", "item_id", "category")
 
@@ -47,7 +58,12 @@ class DemoShop:
 
 
 def generate(
-    folder: Path, *, items: int = 480, seed: int = 7, progress: Progress = silent, processes: int | None = None
+    folder: Path,
+    *,
+    items: int = 480,
+    seed: int = 7,
+    progress: Progress = silent,
+    processes: int | None = None,
 ) -> DemoShop:
     """Write a generated shop into `folder`, or reuse the one that is there.
 
@@ -131,11 +147,9 @@ def _photograph(
 ) -> None:
     for split in ("catalogue", *sorted(set(_splits(0)))):
         (folder / "images" / split).mkdir(parents=True)
-    done, total = 0, len(products)
-    progress("photograph", 0, total)
-    for _ in _in_processes(folder, products, seed, processes or os.cpu_count() or 1):
-        done += 1
-        progress("photograph", done, total)
+    items = _in_processes(folder, products, seed, processes or os.cpu_count() or 1)
+    for _ in track(items, len(products), "photograph", progress):
+        pass
 
 
 def _in_processes(
@@ -144,7 +158,8 @@ def _in_processes(
     numbers = range(len(products))
     if processes == 1:
         for product, number in zip(products, numbers, strict=True):
-            yield photograph(product, number, seed, folder)
+            photograph(product, number, seed, folder)
+            yield
         return
     # Spawned, not forked: the caller may have threads (JAX does), which a fork would break.
     context = multiprocessing.get_context("spawn")

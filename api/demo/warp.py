@@ -32,9 +32,7 @@ def onto(
     return image.transform(size, Image.Transform.PERSPECTIVE, coefficients(corners, source), how)
 
 
-def seen(
-    image: Image.Image, size: tuple[int, int], part: Sequence[Corner]
-) -> Image.Image:
+def seen(image: Image.Image, size: tuple[int, int], part: Sequence[Corner]) -> Image.Image:
     """Return a picture of `size` whose corners show the points `part` of the image."""
     width, height = size
     target = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]

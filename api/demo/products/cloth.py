@@ -5,16 +5,16 @@ from functools import lru_cache
 import numpy as np
 
 from api.demo.canvas import SIDE, Mask, Slopes
-from api.demo.materials import smooth_noise
+from api.demo.materials import slopes_of, smooth_noise
 
 
 @lru_cache(maxsize=64)
 def _folds(seed: int, cell: float) -> Slopes:
     rng = np.random.default_rng([seed, 77])
     height = smooth_noise(rng, SIDE, SIDE, cell * SIDE)
-    slope_y, slope_x = np.gradient(height)
+    across, down = slopes_of(height)
     unit = np.float32(cell * SIDE / 2)
-    return slope_x * unit, slope_y * unit
+    return across * unit, down * unit
 
 
 def creased(mask: Mask, seed: int, strength: float, cell: float) -> Slopes:
@@ -28,5 +28,7 @@ def ribbed(mask: Mask, count: float, strength: float, *, upright: bool = True) -
     """Return `count` knitted ribs over the drawing's side, upright or level."""
     x, y = mask.grid()
     flat = np.zeros(mask.cover.shape, np.float32)
-    wave = flat + np.sin((x if upright else y) * np.float32(2 * np.pi * count)) * np.float32(strength)
+    wave = flat + np.sin((x if upright else y) * np.float32(2 * np.pi * count)) * np.float32(
+        strength
+    )
     return (wave, flat) if upright else (flat, wave)

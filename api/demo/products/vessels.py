@@ -37,7 +37,14 @@ def band(canvas: Canvas, surface: Turned, top: float, bottom: float, paint: Pain
 
 
 def mouth(
-    canvas: Canvas, radius: float, y: float, pitch: float, inside: RGB, rim: RGB, material: Material, lip: float = 0.012
+    canvas: Canvas,
+    radius: float,
+    y: float,
+    pitch: float,
+    inside: RGB,
+    rim: RGB,
+    material: Material,
+    lip: float = 0.012,
 ) -> None:
     """Draw an open top: the rim, and the inside that grows darker towards the camera."""
     outer = polygon(ring(radius, y, pitch))
@@ -52,7 +59,13 @@ def mouth(
 
 
 def handle(
-    canvas: Canvas, curve: Points, angle: float, pitch: float, width: float, paint: RGB, material: Material
+    canvas: Canvas,
+    curve: Points,
+    angle: float,
+    pitch: float,
+    width: float,
+    paint: RGB,
+    material: Material,
 ) -> None:
     """Draw a bent rod whose `curve` (radius, y) lies in an upright plane at `angle` radians."""
     line = placed(curve[:, 0], curve[:, 1], angle, pitch)
@@ -60,14 +73,27 @@ def handle(
     canvas.add(mask, paint, material, puffed(mask, width / 2, 1.5), lift=0.012)
 
 
-def knob(canvas: Canvas, radius: float, y: float, pitch: float, paint: RGB, material: Material) -> None:
+def knob(
+    canvas: Canvas, radius: float, y: float, pitch: float, paint: RGB, material: Material
+) -> None:
     """Draw a round knob that stands on y (0..1 of the drawing)."""
     r = radius
-    shape = profile([(0.001, y - 2.0 * r), (0.8 * r, y - 1.7 * r), (r, y - r), (0.7 * r, y - 0.4 * r), (0.45 * r, y), (0.5 * r, y)])
+    shape = profile(
+        [
+            (0.001, y - 2.0 * r),
+            (0.8 * r, y - 1.7 * r),
+            (r, y - r),
+            (0.7 * r, y - 0.4 * r),
+            (0.45 * r, y),
+            (0.5 * r, y),
+        ]
+    )
     body(canvas, shape, pitch, paint, material)
 
 
-def base_shadow(canvas: Canvas, surface: Turned, strength: float = 0.45, share: float = 0.16) -> None:
+def base_shadow(
+    canvas: Canvas, surface: Turned, strength: float = 0.45, share: float = 0.16
+) -> None:
     """Darken the lowest part of a body, where the table keeps light away."""
     low, high = float(surface.down.min()), float(surface.down.max())
     depth = np.clip((surface.down - (high - share * (high - low))) / (share * (high - low)), 0, 1)
@@ -75,7 +101,9 @@ def base_shadow(canvas: Canvas, surface: Turned, strength: float = 0.45, share: 
     canvas.shade[window] *= np.where(cover, 1 - strength * depth**2, 1).astype(np.float32)
 
 
-def seam_ring(canvas: Canvas, radius: float, y: float, pitch: float, paint: RGB | None = None) -> None:
+def seam_ring(
+    canvas: Canvas, radius: float, y: float, pitch: float, paint: RGB | None = None
+) -> None:
     """Draw the front half of a level line around a body."""
     whole = ring(radius, y, pitch)
     front = whole[whole[:, 1] >= y * np.cos(pitch) - 1e-6]
