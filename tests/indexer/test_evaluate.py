@@ -264,6 +264,20 @@ def test_photos_that_the_shop_has_seen_are_refused_and_bad_ones_rejected(
     assert shop.catalogue.embeddings("e" * 16, [new]) == {}
 
 
+def test_a_photo_that_left_the_catalogue_but_not_yet_the_index_is_refused(
+    shop: Shop, tmp_path: Path
+) -> None:
+    embedder = TinyEmbedder(CATEGORIES)
+    build(shop, embedder=embedder)
+    folder = shop.path.parent / "source"
+    shop.catalogue.upsert_items([item_row(folder, "item-0", APPLE, [8000])])  # instead of photo 0
+    photos = {"left.png": (folder / "0.png").read_bytes(), "new.png": QUERIES[0].data}
+    rows = [{"image_path": name, "item_id": "item-0"} for name in photos]
+    queries = write_queries(tmp_path / "queries", rows, photos)
+    report = evaluate(shop, queries, embedder=embedder)
+    assert (report.queries, report.refused) == (1, 1)
+
+
 def test_when_every_query_is_refused_that_is_an_error(shop: Shop, tmp_path: Path) -> None:
     seen = {"seen.png": (shop.path.parent / "source" / "0.png").read_bytes()}
     rows = [{"image_path": "seen.png", "item_id": "item-0"}]
