@@ -13,7 +13,7 @@ from api.demo.products.cloth import creased, ribbed
 _COTTON = MATERIALS["cotton"]
 
 
-_SOLES = {"low-top": 0.05, "high-top": 0.05, "runner": 0.085, "slip-on": 0.055}
+_SOLES = {"low-top": 0.06, "high-top": 0.06, "runner": 0.09, "slip-on": 0.065}
 
 
 def draw_sneaker(design: Design, view: View) -> Canvas:
@@ -36,16 +36,15 @@ def draw_sneaker(design: Design, view: View) -> Canvas:
         )
     )
     canvas.add(inner, darker(mix(own, design.trim.rgb, 0.5), 0.5), _COTTON)
-    tongue = polygon(
-        spline([(0.33, ankle - 0.05), (0.39, ankle - 0.04), (0.52, toe - 0.04), (0.44, toe)])
+    if design.shape != "slip-on":
+        top = ankle - (0.05 if high else 0.025)
+        tongue = polygon(
+            spline([(0.31, top + 0.01), (0.37, top), (0.41, top + 0.03), (0.52, toe), (0.4, toe)])
+        )
+        canvas.add(tongue, mix(own, design.trim.rgb, 0.6), kind, puffed(tongue, 0.025))
+    upper = polygon(
+        spline([*_outline_of_heel(ankle, seat), *_outline_of_toe(ankle, toe), (0.5, seat + 0.03)])
     )
-    canvas.add(tongue, mix(own, design.trim.rgb, 0.6), kind, puffed(tongue, 0.02))
-    upper = polygon(spline([
-        (0.09, seat), (0.075, seat - 0.09), (0.1, ankle + 0.06), (0.115, ankle), (0.2, ankle +
-            0.045), (0.31, ankle + 0.035),
-        (0.39, ankle + 0.02), (0.49, toe - 0.045), (0.6, toe + 0.035), (0.74, toe + 0.055),
-            (0.86, toe + 0.075), (0.925, toe + 0.13), (0.94, seat), (0.5, seat + 0.03),
-    ]))  # fmt: skip
     slopes = added(puffed(upper, 0.075, 1.1), creased(upper, design.seed, 0.06, 0.08))
     canvas.add(
         upper,
@@ -58,6 +57,16 @@ def draw_sneaker(design: Design, view: View) -> Canvas:
     _sole(canvas, design, seat, ground)
     del view
     return canvas
+
+
+def _outline_of_heel(ankle: float, seat: float) -> list[tuple[float, float]]:
+    padded = [(0.112, ankle - 0.006), (0.2, ankle + 0.05), (0.31, ankle + 0.04)]
+    return [(0.09, seat), (0.072, seat - 0.08), (0.092, ankle + 0.06), *padded]
+
+
+def _outline_of_toe(ankle: float, toe: float) -> list[tuple[float, float]]:
+    instep = [(0.39, ankle + 0.02), (0.49, toe - 0.05), (0.6, toe + 0.02)]
+    return [*instep, (0.74, toe + 0.035), (0.86, toe + 0.05), (0.935, toe + 0.115), (0.94, 0.77)]
 
 
 def _piece(canvas: Canvas, outline: Points, upper: Mask, paint: RGB, design: Design) -> None:
@@ -112,7 +121,7 @@ def _overlays(
         _stripe(canvas, design, upper, lines, accent)
     if design.shape == "slip-on":
         gore = polygon(
-            path((0.38, ankle + 0.06), (0.46, ankle + 0.1), (0.44, toe + 0.05), (0.36, toe - 0.02))
+            path((0.27, ankle), (0.35, ankle), (0.4, ankle + 0.14), (0.34, ankle + 0.15))
         ).within(upper)
         canvas.add(gore, darker(trim, 0.3), _COTTON, ribbed(gore, 60, 0.3))
     else:

@@ -206,7 +206,7 @@ def _dressed(design: Design) -> bool:
 
 TEDDIES = Category(
     "Toys", "Teddy bears", "TED",
-    {"bear": "teddy bear", "panda": "panda bear", "rabbit": "plush rabbit"},
+    {"bear": "teddy bear", "panda": "panda bear", "rabbit": "toy rabbit"},
     ("plush", "wool", "velvet"),
     ("plain", "stripes", "breton", "dots", "checks", "heart print", "star print", "chevron",
         "tartan", "split", "diagonal", "daisy print", "rocket print", "anchor print", "waves",
