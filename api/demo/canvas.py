@@ -114,14 +114,14 @@ def blurred(plane: Plane, radius: float) -> Plane:
 
 
 def _box(plane: Plane, reach: int) -> Plane:
-    for axis in (0, 1):
-        margin = [(0, 0), (0, 0)]
-        margin[axis] = (reach + 1, reach)
-        total = np.cumsum(np.pad(plane, margin, mode="edge"), axis=axis)
-        size = 2 * reach + 1
-        total = np.moveaxis(total, axis, 0)
-        plane = np.moveaxis((total[size:] - total[:-size]) / np.float32(size), 0, axis)
-    return np.ascontiguousarray(plane, np.float32)
+    """Average over 2·reach + 1 pixels in both directions; beyond the edges lies nothing."""
+    size = 2 * reach + 1
+    for _ in range(2):
+        total = np.zeros((plane.shape[0] + size, plane.shape[1]), np.float32)
+        np.cumsum(plane, axis=0, out=total[reach + 1 : -reach])
+        total[-reach:] = total[-reach - 1]
+        plane = np.divide(total[size:] - total[:-size], size, dtype=np.float32).T
+    return np.ascontiguousarray(plane)
 
 
 def puffed(mask: Mask, radius: float, strength: float = 1.0) -> Slopes:

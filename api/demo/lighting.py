@@ -52,24 +52,30 @@ def light(canvas: Canvas, lamp: Light) -> Image.Image:
     sky = np.float32(0.78) - np.float32(0.22) * y
     key, ambient = np.asarray(lamp.key, np.float32), np.asarray(lamp.ambient, np.float32)
     lit = rgb * ((shade * sky)[:, None] * ambient + (shade * diffuse)[:, None] * key)
-    metal = _METAL[kind]
+    lit += _highlight((x, y, z), lamp, kind, shade)[:, None] * key
+    metal = _METAL[kind] > 0
     if metal.any():
-        lit += metal[:, None] * (
-            rgb * (_surroundings(x, y, z) * shade)[:, None] * (ambient + key * np.float32(0.75))
-            - lit
-        )
-    highlight = _highlight((x, y, z), lamp, kind) * shade
-    sheen = _SHEEN[kind] * (1 - z) * shade
-    lit += highlight[:, None] * key + (sheen[:, None] * (rgb * np.float32(0.5) + np.float32(0.5)))
-    lit += canvas.glow[where][:, None] * rgb * np.asarray((1.0, 0.86, 0.62), np.float32)
+        mirror = _surroundings(x[metal], y[metal], z[metal]) * shade[metal]
+        shown = rgb[metal] * mirror[:, None] * (ambient + key * np.float32(0.75))
+        share = _METAL[kind[metal]][:, None]
+        lit[metal] = lit[metal] * (1 - share) + shown * share
+    soft = _SHEEN[kind] > 0
+    if soft.any():
+        rim = _SHEEN[kind[soft]] * (1 - z[soft]) * shade[soft]
+        lit[soft] += rim[:, None] * (rgb[soft] * np.float32(0.5) + np.float32(0.5))
+    glow = canvas.glow[where]
+    if glow.any():
+        lit += glow[:, None] * rgb * np.asarray((1.0, 0.86, 0.62), np.float32)
     return _image(canvas, lit)
 
 
-def _highlight(normal: tuple[Plane, Plane, Plane], lamp: Light, kind: NDArray[np.uint8]) -> Plane:
+def _highlight(
+    normal: tuple[Plane, Plane, Plane], lamp: Light, kind: NDArray[np.uint8], shade: Plane
+) -> Plane:
     half = np.asarray(lamp.direction) + np.asarray((0.0, 0.0, 1.0))
     hx, hy, hz = (half / np.linalg.norm(half)).astype(np.float32)
     x, y, z = normal
-    gloss = _GLOSS[kind]
+    gloss = _GLOSS[kind] * shade
     shiny = gloss > 0
     aligned = np.clip(x[shiny] * hx + y[shiny] * hy + z[shiny] * hz, 1e-4, 1)
     gloss[shiny] *= np.exp(np.log(aligned) * _SHARPNESS[kind[shiny]])

@@ -1,5 +1,7 @@
 """The category Fashion > Caps."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from api.demo.canvas import Canvas, added, polygon, puffed, stroke
@@ -174,6 +176,12 @@ def _beanie(canvas: Canvas, design: Design) -> None:
 _HIDE: RGB = (0.45, 0.3, 0.18)
 
 
+def _settle_cap(design: Design) -> Design:
+    """Beanies are knitted, of wool whatever else was chosen."""
+    knitted = design.shape in {"beanie", "bobble"}
+    return replace(design, material="wool") if knitted else design
+
+
 CAPS = Category(
     "Fashion", "Caps", "CAP",
     {"peaked": "cap", "snapback": "snapback cap", "bucket": "bucket hat", "beanie": "beanie",
@@ -183,4 +191,5 @@ CAPS = Category(
         "waves", "split", "sprigs", "star all-over", "leaf all-over", "cherry all-over",
         "lightning all-over", "moon all-over", "chevron", "bands"),
     (14.9, 39.9), draw_cap, both_ways=True, size=0.85,
+    settle=_settle_cap,
 )  # fmt: skip
