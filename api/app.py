@@ -51,7 +51,6 @@ def create_app(settings: ServerSettings, open_searcher: OpenSearcher = open_live
         description=DESCRIPTION,
         version="1",
         lifespan=lifespan,
-        root_path=settings.root_path,
         docs_url=None,
         redoc_url=None,
     )

@@ -83,20 +83,24 @@ class LivePair:
 
     def refresh(self) -> None:
         """Load the published pair, unless it is the one that was loaded or failed just now."""
-        current = self._shop.current()
+        try:
+            current = self._shop.current()
+        except (VsearchError, OSError) as error:
+            log.error("what serves cannot be looked up: %s", error)
+            return
         if current.index is None or (current == self._tried and time.monotonic() < self._retry_at):
             return
         self._tried = current
+        pair = f"model {current.model} with index {current.index}"
         try:
             self._held = self._open(self._shop)
-        except (VsearchError, OSError) as error:
+        # Whatever goes wrong with the new pair, even in a driver, the old one must go on serving.
+        except Exception as error:
             self._retry_at = time.monotonic() + RETRY_SECONDS
-            log.error(
-                "model %s with index %s cannot serve: %s", current.model, current.index, error
-            )
+            log.error("%s cannot serve: %s", pair, error)
         else:
             self._retry_at = math.inf
-            log.info("model %s with index %s serves", current.model, current.index)
+            log.info("%s serves", pair)
 
     @asynccontextmanager
     async def watched(self, poll_seconds: float) -> AsyncIterator[None]:
@@ -112,7 +116,4 @@ class LivePair:
     async def _watch(self, poll_seconds: float) -> None:
         while True:
             await asyncio.sleep(poll_seconds)
-            try:
-                await asyncio.to_thread(self.refresh)
-            except (VsearchError, OSError) as error:
-                log.error("what serves cannot be looked up: %s", error)
+            await asyncio.to_thread(self.refresh)

@@ -69,7 +69,9 @@ def respond(error: HTTPException, root_path: str = "") -> JSONResponse:
         "detail": error.detail,
         **(error.members if isinstance(error, ProblemError) else {}),
     }
-    return JSONResponse(document, error.status_code, error.headers, media_type=MEDIA_TYPE)
+    # Of a failure of ours the middleware that adds this header to all responses never hears.
+    headers = {"X-Content-Type-Options": "nosniff", **(error.headers or {})}
+    return JSONResponse(document, error.status_code, headers, media_type=MEDIA_TYPE)
 
 
 def of_photo(error: ImageError) -> ProblemError:

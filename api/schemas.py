@@ -1,5 +1,6 @@
 """The documents that the HTTP API answers with; `vsearch search --json` prints the same keys."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated, Self
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from indexer.records import Item, Value
 from indexer.search import SearchHit, SearchResult
-from vsearch.taxonomy import CategoryPath, Taxonomy, format_path
+from vsearch.taxonomy import CategoryPath, ancestors, format_path
 
 PathText = Annotated[
     str, Field(description="A category path, root first.", examples=["Fruit > Apple"])
@@ -118,13 +119,19 @@ class CategoryTree(BaseModel):
     @classmethod
     def of(cls, counts: Mapping[CategoryPath, int]) -> Self:
         """Build the tree from the items that lie in each category directly."""
-        taxonomy = Taxonomy.of(counts)
-        totals = dict.fromkeys(taxonomy.paths, 0)
+        totals: Counter[CategoryPath] = Counter()
         for path, items in counts.items():
-            for depth in range(1, len(path) + 1):
-                totals[path[:depth]] += items
-        children = [_node(taxonomy, totals, path) for path in taxonomy.children()]
-        return cls(items=sum(counts.values()), children=children)
+            totals.update(dict.fromkeys(ancestors(path), items))
+        nodes: dict[CategoryPath, CategoryNode] = {}
+        tree = cls(items=sum(counts.values()), children=[])
+        for path in sorted(totals):  # a parent comes before its children
+            node = CategoryNode(
+                name=path[-1], path=format_path(path), items=totals[path], children=[]
+            )
+            nodes[path] = node
+            siblings = nodes[path[:-1]].children if len(path) > 1 else tree.children
+            siblings.append(node)
+        return tree
 
 
 class Health(BaseModel):
@@ -144,14 +151,3 @@ class ProblemDocument(BaseModel):
     title: str = Field(examples=["Unknown item"])
     status: int = Field(examples=[404])
     detail: str = Field(examples=["The shop has no item “X-17”."])
-
-
-def _node(
-    taxonomy: Taxonomy, totals: Mapping[CategoryPath, int], path: CategoryPath
-) -> CategoryNode:
-    return CategoryNode(
-        name=path[-1],
-        path=format_path(path),
-        items=totals[path],
-        children=[_node(taxonomy, totals, child) for child in taxonomy.children(path)],
-    )

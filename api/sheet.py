@@ -7,10 +7,11 @@ from importlib import resources
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from api.photos import catalogue_photo
 from indexer.records import Item
 from indexer.search import SearchResult
 from indexer.shop import Shop
-from vsearch.images import Crop, ImageError, decode, read_photo
+from vsearch.images import Crop, ImageError, decode
 from vsearch.taxonomy import format_path
 
 PAPER = "#f5f4f1"
@@ -71,7 +72,7 @@ def contact_sheet(
         query = query.crop(crop.box(*query.size))
     tiles = [
         Tile(
-            _catalogue_photo(shop, hit.item),
+            _photo_of(shop, hit.item),
             hit.item.title,
             format_path(hit.item.category),
             hit.score,
@@ -86,12 +87,9 @@ def contact_sheet(
     return draw_sheet(query, tiles, listed, f"{shop.settings.name}: search by photo")
 
 
-def _catalogue_photo(shop: Shop, item: Item) -> Image.Image | None:
-    photos = [photo for photo in shop.catalogue.photos_of(item.key) if photo.role == "catalogue"]
-    if not photos:
-        return None
+def _photo_of(shop: Shop, item: Item) -> Image.Image | None:
     try:
-        data = read_photo(photos[0].path, max_bytes=shop.settings.max_bytes)
+        data = catalogue_photo(shop, item)
         return decode(data, max_pixels=shop.settings.max_pixels, shorter_side=TILE_WIDTH)
     except ImageError:
         return None  # the sheet says so in the photo's place
@@ -185,7 +183,7 @@ def _draw_tile(
     else:
         _paste(sheet, tile.photo, (x + PADDING, y + PADDING), side)
     words = y + TILE_WIDTH
-    for number, line in enumerate(wrap(tile.title, _font(19, SEMIBOLD), side, TITLE_LINES)):
+    for number, line in enumerate(wrap(tile.title, font_of(19, SEMIBOLD), side, TITLE_LINES)):
         _text(pen, (x + PADDING, words + 24 * number), line, 19, SEMIBOLD, side)
     words += 24 * TITLE_LINES + 4
     _text(pen, (x + PADDING, words), tile.category, 16, REGULAR, side, MUTED)
@@ -209,7 +207,7 @@ def _text(
     width: int,
     colour: str = INK,
 ) -> None:
-    font = _font(size, weight)
+    font = font_of(size, weight)
     pen.text(corner, ellipsis(text, font, width), fill=colour, font=font)
 
 
@@ -221,7 +219,7 @@ def _right(
     weight: int,
     colour: str = INK,
 ) -> None:
-    pen.text(corner, text, fill=colour, font=_font(size, weight), anchor="ra")
+    pen.text(corner, text, fill=colour, font=font_of(size, weight), anchor="ra")
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: int, lines: int) -> list[str]:
@@ -243,7 +241,11 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: int, lines: int) -> lis
 
 
 def ellipsis(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """Shorten a text to `width` pixels, ending with an ellipsis where something was cut."""
+    """Return a text of at most `width` pixels, ending with an ellipsis where something was cut.
+
+    Control characters become spaces: the layout engine refuses some of them.
+    """
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
     if font.getlength(text) <= width:
         return text
     fits = next(
@@ -255,7 +257,7 @@ def ellipsis(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 
 
 @cache
-def _font(size: int, weight: int) -> ImageFont.FreeTypeFont:
+def font_of(size: int, weight: int) -> ImageFont.FreeTypeFont:
     """Return Source Sans 3: unlike Pillow's own font it has the letters of most languages."""
     files = resources.files("fontpkg_source_sans_3") / "files"
     with resources.as_file(files / "SourceSans3[wght].ttf") as path:

@@ -17,7 +17,7 @@ from indexer.importing import ImportReport, import_manifest
 from indexer.manifest import read_queries
 from indexer.search import SearchResult
 from indexer.shop import Shop, Views
-from indexer.training import train_shop
+from indexer.training import train_shop, training_data
 from vsearch.bundle import Bundle
 from vsearch.errors import BundleError, ShopError
 from vsearch.images import read_photo
@@ -107,24 +107,28 @@ class Walk:
 
     def _train(self, imported: ImportReport) -> str:
         nothing_new = not (imported.added or imported.changed or imported.photos_added)
-        if nothing_new and (bundle := self._trained()):
-            return f"model {bundle.model_fingerprint} from the walk before"
+        if nothing_new and (model := self._trained()):
+            return f"model {model} from the walk before"
         report = train_shop(
             self._shop, self._given.config, label=self._given.label, progress=self._progress
         )
         photos = f"{report.train_photos:,} photos"
         return f"{report.labels:,} labels from {photos}: model {report.model}"
 
-    def _trained(self) -> Bundle | None:
-        """Return the newest model, if it has the labels that are wanted now."""
-        fingerprint = self._shop.trained_model()
-        if fingerprint is None:
+    def _trained(self) -> str | None:
+        """Return the newest model, if it was trained on what the shop holds now."""
+        model = self._shop.trained_model()
+        if model is None:
             return None
         try:
-            bundle = Bundle.load(self._shop.models / fingerprint)
+            bundle = Bundle.load(self._shop.models / model)
         except BundleError:
             return None
-        return bundle if bundle.label_column == self._given.label else None
+        data = training_data(self._shop, self._given.label)
+        photos = {"train": len(data.train), "val": len(data.val)}
+        wanted = (self._given.label, data.labels, photos)
+        found = (bundle.label_column, bundle.labels, bundle.training.get("photos"))
+        return model if found == wanted else None
 
     def _build(self) -> str:
         report = build(self._shop, views=self._given.views, progress=self._progress)
@@ -147,11 +151,11 @@ class Walk:
         return Found(photo, result, sheet)
 
     def _photo(self) -> Path:
-        """Return the first held-out photo, or without any the first of the catalogue."""
+        """Return the middle one of the held-out photos; without any, the first catalogue photo."""
         if self._given.queries:
             queries, _ = read_queries(self._shop, self._given.queries)
             if queries:
-                return queries[0].path
+                return queries[len(queries) // 2].path
         for _, photo in self._shop.catalogue.photos(role="catalogue"):
             return photo.path
         raise ShopError("the catalogue holds no item with a photo that can be used")

@@ -67,11 +67,12 @@ def demo(
         folder.mkdir(parents=True, exist_ok=True)
         baseline = None
         if catalogue is None:
-            given, made, baseline = generated(folder, terminal.progress)
+            given, made, baseline = generated(folder, views, terminal.progress)
         else:
             given, made = Given(catalogue, tuple(photos or ()), queries), None
         given = replace(given, views=views, label=label or given.label)
-        with open_or_create(folder / "shop", folder.resolve().name) as shop:
+        name = "Demo shop" if catalogue is None else folder.resolve().name
+        with open_or_create(folder / "shop", name) as shop:
             walk = Walk(shop, given, terminal.progress)
             if made:
                 walk.steps.append(made)
@@ -81,17 +82,17 @@ def demo(
         )
 
 
-def generated(folder: Path, progress: "Progress") -> tuple["Given", "Step", float]:
+def generated(folder: Path, views: str, progress: "Progress") -> tuple["Given", "Step", float]:
     """Make the generated shop; return it, the step that made it, and its thumbnails' recall@1."""
     from api.demo import generate, thumbnail_baseline
     from api.walk import Given, Step
 
     started = time.perf_counter()
     drawn = generate(folder / "generated", progress=progress)
-    baseline = thumbnail_baseline(drawn)
     outcome = f"{drawn.items:,} items in {drawn.categories:,} categories, drawn"
     step = Step("generate", outcome, time.perf_counter() - started)
-    return Given(drawn.catalogue, (drawn.photos,), drawn.queries, "item_id"), step, baseline
+    given = Given(drawn.catalogue, (drawn.photos,), drawn.queries, "item_id")
+    return given, step, thumbnail_baseline(drawn, views=views)
 
 
 def document(

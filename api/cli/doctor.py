@@ -73,9 +73,8 @@ def examine(shop: Path | None) -> Iterator[Finding]:
 
 def memory() -> Finding:
     """Say how much memory and how many processors there are."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    total, free = page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
-    found = f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB unused; {os.cpu_count()} processors"
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found = f"{total / GIB:.1f} GiB, {os.cpu_count()} processors"
     if total < 2 * GIB:
         return Finding("memory", "warning", found, "training needs about 2 GiB")
     return Finding("memory", "ok", found)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from indexer.training import TrainReport
 
 WEAKEST_SHOWN = 8
+QUERIES_TO_JUDGE = 4  # a label with fewer is weak or strong by chance
 
 FIGURES = {
     "top1": "label: the first guess is right",
@@ -179,12 +180,9 @@ def evaluation_tables(
         place = [name for name, *_ in rows].index("recall@1") + 1
         rows.insert(place, ("  thumbnails", thumbnails, THUMBNAILS))
     shown.append(listing(("figure", "value", "of all queries"), rows))
-    worst = sorted(document["per_label"].items(), key=lambda pair: pair[1]["top1"])[:WEAKEST_SHOWN]
-    weak = [
-        (name, one["queries"], one["top1"], one["recall@1"])
-        for name, one in worst
-        if one["top1"] < 1
-    ]
+    asked = [(name, *one.values()) for name, one in document["per_label"].items()]
+    weak = [row for row in asked if row[1] >= QUERIES_TO_JUDGE and row[2] < 1]
+    weak = sorted(weak, key=lambda row: row[2])[:WEAKEST_SHOWN]
     if weak:
         shown.append(listing(("weakest labels", "queries", "top1", "recall@1"), weak))
     return shown

@@ -65,7 +65,7 @@ def search(
 
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         taxonomy = opened.taxonomy()
-        within = [taxonomy.find(text) for text in category or ()]
+        within = [taxonomy.find(name) for name in category or ()]
         question = Question(top_k, within, Crop.parse(crop) if crop else None)
         started = time.perf_counter()
         searcher = open_warm(opened)

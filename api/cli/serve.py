@@ -34,7 +34,8 @@ def serve(
 ) -> None:
     """Serve the shop over HTTP.
 
-    Every option is also read from the environment: VSEARCH_HOST, VSEARCH_PORT and so on.
+    Options are also read from the environment: VSEARCH_HOST, VSEARCH_PORT, VSEARCH_MAX_BYTES,
+    VSEARCH_ROOT_PATH; so are VSEARCH_MAX_TOP_K, VSEARCH_THREADS and VSEARCH_POLL_SECONDS.
     """
     import uvicorn
     from pydantic import ValidationError
@@ -52,7 +53,7 @@ def serve(
     with Terminal() as terminal:
         app = create_app(settings)
         terminal.note("Loading model and index; documentation at /docs once it serves.")
-        uvicorn.run(app, host=settings.host, port=settings.port)
+        uvicorn.run(app, host=settings.host, port=settings.port, root_path=settings.root_path)
 
 
 def _log_to_stderr(logger: logging.Logger) -> None:

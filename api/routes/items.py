@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
+from api.photos import catalogue_photo
 from api.problems import Kind, ProblemError
 from api.routes.context import OpenShop, PhotoUrls, problems
 from api.schemas import CategoryTree, ItemDocument
 from indexer.records import Item
 from indexer.shop import Shop
-from vsearch import images
+from vsearch.images import ImageError, content_hash
 from vsearch.photo_problems import format_of
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
@@ -45,13 +46,13 @@ def item_photo(
     item_id: str, shop: OpenShop, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
     """Return an item's first catalogue photo; further labelled photos are never shown."""
-    data = _catalogue_photo(shop, _item(shop, item_id))
-    etag = f'"{images.content_hash(data)}"'
+    data, media_type = _shown_photo(shop, _item(shop, item_id))
+    etag = f'"{content_hash(data)}"'
     headers = {"ETag": etag, "Cache-Control": CACHING}
     known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
     if etag in known or known == ["*"]:
         return Response(status_code=304, headers=headers)
-    return Response(data, media_type=MEDIA_TYPES[format_of(data) or ""], headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
 
 
 @router.get("/items/{item_id:path}", responses=problems(_404="No such item."))
@@ -67,18 +68,17 @@ def _item(shop: Shop, item_id: str) -> Item:
     return found
 
 
-def _catalogue_photo(shop: Shop, item: Item) -> bytes:
-    photos = [photo for photo in shop.catalogue.photos_of(item.key) if photo.role == "catalogue"]
-    try:
-        data = images.read_photo(photos[0].path, max_bytes=shop.settings.max_bytes)
-    except (images.ImageError, IndexError) as error:
-        raise _no_photo(item) from error
-    # The file may have become something else since it was imported: only images leave the shop.
-    if format_of(data) not in MEDIA_TYPES:
-        raise _no_photo(item)
-    return data
+def _shown_photo(shop: Shop, item: Item) -> tuple[bytes, str]:
+    """Return a photo and its media type.
 
-
-def _no_photo(item: Item) -> ProblemError:
+    The file may have become something else since it was imported: only images leave the shop.
+    """
     told = f"The catalogue photo of item “{item.item_id}” cannot be read at the moment."
-    return ProblemError(404, Kind.NO_PHOTO, told)
+    try:
+        data = catalogue_photo(shop, item)
+    except ImageError as error:
+        raise ProblemError(404, Kind.NO_PHOTO, told) from error
+    media_type = MEDIA_TYPES.get(format_of(data) or "")
+    if media_type is None:
+        raise ProblemError(404, Kind.NO_PHOTO, told)
+    return data, media_type

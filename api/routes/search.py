@@ -3,6 +3,7 @@
 The photo is read, decoded and forgotten within the request; nothing of it is written down.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
@@ -10,7 +11,9 @@ from fastapi import APIRouter, File, Form, UploadFile
 from api.problems import Kind, ProblemError
 from api.routes.context import Live, OpenShop, PhotoUrls, Settings, problems
 from api.schemas import Prediction, SearchAnswer
+from indexer.shop import Shop
 from vsearch.images import Crop
+from vsearch.taxonomy import CategoryPath
 
 router = APIRouter(
     prefix="/v1",
@@ -56,10 +59,11 @@ def search(
     if top_k > settings.max_top_k:
         told = f"top_k is {top_k}; this server returns at most {settings.max_top_k} items."
         raise ProblemError(422, Kind.INVALID_REQUEST, told)
-    taxonomy = shop.taxonomy()
-    within = [taxonomy.find(text) for text in category or ()]
     result = live.searcher().search(
-        photo.file.read(), top_k=top_k, categories=within, crop=_crop(crop)
+        photo.file.read(),
+        top_k=top_k,
+        categories=_within(shop, category or ()),
+        crop=_crop(crop),
     )
     return SearchAnswer.of_search(result, photo_url)
 
@@ -68,6 +72,13 @@ def search(
 def classify(photo: Photo, live: Live, crop: CropField = None) -> Prediction:
     """Say what a photo shows: labels, and categories of every level, with probabilities."""
     return Prediction.of(live.searcher().classify(photo.file.read(), crop=_crop(crop)))
+
+
+def _within(shop: Shop, names: Sequence[str]) -> list[CategoryPath]:
+    if not names:
+        return []  # the tree is not needed, and reading it costs more than the search
+    taxonomy = shop.taxonomy()
+    return [taxonomy.find(name) for name in names]
 
 
 def _crop(text: str | None) -> Crop | None:

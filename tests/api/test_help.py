@@ -1,0 +1,64 @@
+"""The first contact: `vsearch --help` is instant because it loads next to nothing."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import COMMANDS, app
+
+HEAVY = {"jax", "jaxlib", "flax", "faiss", "fastapi", "starlette", "uvicorn", "numpy", "PIL"}
+HEAVY |= {"pydantic_settings", "pyarrow", "safetensors", "sqlite3"}  # typer itself loads pydantic
+
+SCRIPT = """
+import sys
+from api.cli import main
+sys.argv = ["vsearch", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["demo", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=True
+    )
+    shown, _, loaded = ran.stdout.partition("LOADED")
+    assert "Usage: vsearch" in shown
+    assert "typer" in loaded.split()
+    assert not HEAVY & set(loaded.split())
+
+
+def test_every_command_says_what_it_does() -> None:
+    names = [name for panel in COMMANDS.values() for name in panel]
+    assert set(names) == {
+        "init", "import", "train", "build", "evaluate", "classify", "search", "status",
+        "versions", "rollback", "serve", "demo", "doctor",
+    }  # fmt: skip
+    for name in names:
+        result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "100"})
+        assert result.exit_code == 0
+        assert ("--json" in result.output) == (name != "serve")  # a server has no one answer
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["no-such-command"],
+        ["search"],
+        ["search", "shop"],
+        ["search", "shop", "photo.jpg", "--top-k", "0"],
+        ["build", "shop", "--views", "some"],
+        ["evaluate", "shop", "queries.csv", "--where", "colour"],
+        ["demo", "--queries", "queries.csv"],
+        ["serve", "shop", "--port", "70000"],
+    ],
+)
+def test_bad_usage_ends_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(app, arguments).exit_code == 2
