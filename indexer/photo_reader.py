@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from indexer.records import PhotoFile
 from indexer.remote import Fetcher, RemoteError
 from indexer.rows import PHOTO_SUFFIXES
-from indexer.shop import Shop, write_atomically
+from indexer.shop import Shop
 from vsearch import images
 from vsearch.errors import ManifestError
+from vsearch.storage import write_atomically
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _THREADS = 4  # Pillow lets go of the interpreter while it decodes

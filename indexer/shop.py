@@ -1,8 +1,6 @@
 """A shop: one folder with its settings, its catalogue, its models and its index versions."""
 
 import json
-import os
-import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from filelock import FileLock, Timeout
 from indexer.catalogue import Catalogue
 from vsearch import images
 from vsearch.errors import BusyError, ShopError
+from vsearch.storage import write_atomically
 from vsearch.taxonomy import Taxonomy
 
 Views = Literal["catalogue", "all"]
@@ -252,18 +251,3 @@ def _read_settings(path: Path) -> ShopSettings:
         ) from error
     except (ShopError, UnicodeDecodeError) as error:
         raise ShopError(f"{file}: {error}") from error
-
-
-def write_atomically(path: Path, data: str | bytes) -> None:
-    """Replace a file so that a crash or power cut leaves the old or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data if isinstance(data, bytes) else data.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

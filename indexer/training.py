@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.labels import label_of
 from indexer.records import Item, Photo
 from indexer.shop import Current, Shop
 from indexer.versions import IndexVersion
 from vsearch.bundle import Bundle
 from vsearch.data import Label, LabelledPhoto, TrainingData
-from vsearch.errors import DataError
+from vsearch.errors import BusyError, DataError, VersionError
 from vsearch.progress import Progress, silent
-from vsearch.taxonomy import CategoryPath, format_path
+from vsearch.taxonomy import CategoryPath
 from vsearch.train import TrainConfig, train
 
 # Without val photos of its own, a shop's model is chosen on this share of the training photos…
@@ -99,7 +100,7 @@ def training_data(shop: Shop, label: str) -> TrainingData:
         DataError: no item has the column, or too little is left to train on.
     """
     pairs = list(shop.catalogue.photos(splits=("train", "val")))
-    named = [(name, item, photo) for item, photo in pairs if (name := _label_of(item, label))]
+    named = [(name, item, photo) for item, photo in pairs if (name := label_of(item, label))]
     if not named:
         raise DataError(_no_label(label, [item for item, _ in pairs]))
     trainable = {name for name, _, photo in named if photo.split == "train"}
@@ -115,13 +116,6 @@ def training_data(shop: Shop, label: str) -> TrainingData:
     if not split["val"]:
         split = _hold_out(split["train"])
     return TrainingData(labels, label, tuple(split["train"]), tuple(split["val"]))
-
-
-def _label_of(item: Item, column: str) -> str | None:
-    if column == "category":
-        return format_path(item.category)
-    value = item.item_id if column == "item_id" else item.attributes.get(column)
-    return None if value is None else str(value)
 
 
 def _labels(names: set[str], named: Iterable[tuple[str, Item, Photo]]) -> tuple[Label, ...]:
@@ -168,11 +162,16 @@ def _hold_out(photos: list[LabelledPhoto]) -> dict[str, list[LabelledPhoto]]:
 
 
 def _serve_if_index_fits(shop: Shop, bundle: Bundle) -> bool:
-    current = shop.current()
-    if current.index is None:
-        return False
-    version = IndexVersion.open(shop.indexes / current.index)
-    if version.embedding_fingerprint != bundle.embedding_fingerprint:
-        return False
-    shop.publish(Current(bundle.model_fingerprint, current.index))
-    return True
+    """Put the model into service where the index was made with the same embedding."""
+    try:
+        with shop.lock("build"):  # so that no build publishes another pair in between
+            current = shop.current()
+            if current.index is None:
+                return False
+            version = IndexVersion.open(shop.indexes / current.index)
+            if version.embedding_fingerprint != bundle.embedding_fingerprint:
+                return False
+            shop.publish(Current(bundle.model_fingerprint, current.index))
+            return True
+    except (BusyError, VersionError):
+        return False  # the build that runs, or that mends the index, publishes this model

@@ -140,9 +140,8 @@ class Bundle:
                 )
             bundle = cls._from_json(model, weights)
         except FileNotFoundError as error:
-            raise BundleError(
-                f"no model in {folder}: {Path(error.filename).name} is missing"
-            ) from None
+            missing = Path(error.filename or WEIGHTS).name  # safetensors names no file
+            raise BundleError(f"no model in {folder}: {missing} is missing") from None
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise BundleError(f"the model in {folder} cannot be read: {error!r}") from error
         bundle._verify(folder, model)

@@ -26,7 +26,7 @@ def use_compile_cache() -> None:
 
     `VSEARCH_COMPILE_CACHE=off` switches it off; a folder that cannot be made does so too.
     """
-    if os.environ.get(COMPILE_CACHE) == "off" or jax.config.jax_compilation_cache_dir:
+    if os.environ.get(COMPILE_CACHE) == "off" or jax.config.values["jax_compilation_cache_dir"]:
         return
     folder = default_compile_cache()
     try:

@@ -5,6 +5,7 @@ VsearchError
 ├── DataError               labelled photos that cannot be trained on
 ├── WeightsError            weights that do not fit the network
 ├── BundleError             a model folder that is damaged or of another kind
+├── FaissError              FAISS is not installed, or its GPU libraries are missing (indexer)
 ├── FingerprintMismatchError  vectors of one model against an index of another
 └── ShopError               a shop folder, its settings or its state (indexer)
     ├── ManifestError       a manifest that cannot be read as a whole

@@ -18,7 +18,8 @@ from vsearch.data import BalancedSampler, LabelledPhoto, TrainingData
 from vsearch.errors import DataError
 from vsearch.features import DECODERS, ahead
 from vsearch.images import ImageError, ImageSpec, decode, load, read_photo
-from vsearch.models.classifier import Classifier, NetworkSpec
+from vsearch.models.classifier import Classifier, NetworkSpec, abstract_classifier
+from vsearch.models.initialise import initialise
 from vsearch.objectives import normalised_softmax
 from vsearch.precision import Precision
 from vsearch.progress import Progress, silent
@@ -65,7 +66,8 @@ def fit_network(
         DataError: the loss is no longer finite (names the step), or no photo can be read.
     """
     photos = PhotoSource(spec.architecture.spec, config.augmentation, seed)
-    network = _initialised(spec, len(data.labels), precision, seed)
+    network = abstract_classifier(spec, len(data.labels), precision.compute)
+    initialise(network, seed)
     steps_per_epoch = -(-len(data.train) // config.batch)
     steps = config.epochs * steps_per_epoch
     optimizer = nnx.Optimizer(network, _optimizer(config, steps), wrt=nnx.Param)
@@ -142,14 +144,6 @@ class PhotoSource:
             self.unreadable[str(photo.path)] = str(error)
             return None
         return self.augmentation.apply(image, self.spec, np.random.default_rng(seed))
-
-
-def _initialised(spec: NetworkSpec, labels: int, precision: Precision, seed: int) -> Classifier:
-    @nnx.jit
-    def create() -> Classifier:
-        return Classifier(spec, labels, precision.compute, rngs=nnx.Rngs(seed))
-
-    return create()
 
 
 def _optimizer(config: NetworkConfig, steps: int) -> optax.GradientTransformation:

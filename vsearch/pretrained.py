@@ -65,7 +65,7 @@ def load_efficientnet_lite0(network: EfficientNetLite, path: Path | None = None)
             f"{file} is not the file that {PACKAGE} 0.1.0 ships (sha256 {digest}, "
             f"expected {SHA256}): reinstall the package"
         )
-    load_state_dict(network, read_torch_file(file), LITE_NAMES(network))
+    load_state_dict(network, read_torch_file(file), lite_names(network))
     return Provenance(
         name="EfficientNet-Lite0, ImageNet-1k",
         source=(
@@ -101,7 +101,7 @@ def _norm(ours: str, theirs: str) -> dict[str, tuple[str, Callable[[NDArray[Any]
     return {f"{ours}.{leaf}": (f"{theirs}.{name}", _as_is) for leaf, name in pairs.items()}
 
 
-def LITE_NAMES(network: EfficientNetLite) -> Names:  # noqa: N802
+def lite_names(network: EfficientNetLite) -> Names:
     """Return the name map of an EfficientNet-Lite in the naming of EfficientNet-PyTorch."""
     names = {
         "stem.kernel": ("_conv_stem.weight", _convolution),

@@ -1,6 +1,7 @@
 """Files that survive a crash: what is synced before it is renamed is whole or not there."""
 
 import os
+import threading
 from pathlib import Path
 
 
@@ -20,11 +21,11 @@ def sync_tree(folder: Path, *, recurse: bool = True) -> None:
     sync_path(folder)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: str | bytes) -> None:
     """Replace a file in one step: readers and crashes see the old content or the new, whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     with draft.open("wb") as file:
-        file.write(data)
+        file.write(data if isinstance(data, bytes) else data.encode())
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

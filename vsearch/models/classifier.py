@@ -6,6 +6,7 @@ class vectors are unit vectors, and a logit is their cosine times a scale. What 
 learns to tell apart is thus just what cosine search over embeddings tells apart.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ FLOAT32 = jnp.dtype(jnp.float32)
 class Architecture:
     """A family's network, the photo it takes, and which stages feed the embedding."""
 
-    backbone: type[EfficientNetLite] | type[SmallResNet]
+    backbone: Callable[..., EfficientNetLite | SmallResNet]
     spec: ImageSpec
     # Stages whose means and standard deviations over all positions are concatenated. Early stages
     # see colour and texture that the last one, trained to name ImageNet classes, has dropped.
@@ -143,3 +144,8 @@ def abstract_classifier(spec: NetworkSpec, labels: int, compute: jnp.dtype = FLO
 def abstract_trunk(spec: NetworkSpec, compute: jnp.dtype = FLOAT32) -> Trunk:
     """Return the trunk's shapes without values."""
     return nnx.eval_shape(lambda: Trunk(spec, compute, rngs=nnx.Rngs(0)))
+
+
+def abstract_head(features: int, dim: int, labels: int) -> Head:
+    """Return the head's shapes without values."""
+    return nnx.eval_shape(lambda: Head(features, dim, labels, rngs=nnx.Rngs(0)))

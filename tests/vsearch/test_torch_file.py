@@ -1,0 +1,144 @@
+import io
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vsearch.errors import WeightsError
+from vsearch.pretrained import package_file
+from vsearch.torch_file import LEGACY_MAGIC, read_torch_file
+
+
+class Global:
+    """Pickles as the bare name of something in a module that need not exist here."""
+
+    def __init__(self, module: str, name: str):
+        self.module, self.name = module, name
+
+
+class Reduced:
+    """Pickles as a call of a global."""
+
+    def __init__(self, function: Global, *arguments: object):
+        self.function, self.arguments = function, arguments
+
+
+class Storage:
+    def __init__(self, key: str, array: np.ndarray, kind: str = "FloatStorage"):
+        self.key, self.array, self.kind = key, array, kind
+
+
+class Writer(pickle._Pickler):
+    write: Callable[[bytes], object]
+
+    """Writes what torch.save writes, with names in place of the real torch."""
+
+    def persistent_id(self, obj: object) -> object:
+        if isinstance(obj, Storage):
+            return ("storage", Global("torch", obj.kind), obj.key, "cpu", obj.array.size, None)
+        return None
+
+    def save(self, obj: Any, save_persistent_id: bool = True) -> None:
+        if isinstance(obj, Global):
+            self.write(f"c{obj.module}\n{obj.name}\n".encode())
+        elif isinstance(obj, Reduced):
+            self.save(obj.function)
+            self.save(obj.arguments)
+            self.write(pickle.REDUCE)
+        else:
+            super().save(obj, save_persistent_id)  # type: ignore[misc]
+
+
+def pickled(value: object) -> bytes:
+    buffer = io.BytesIO()
+    Writer(buffer, 2).dump(value)
+    return buffer.getvalue()
+
+
+def tensor(
+    storage: Storage, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
+) -> Reduced:
+    rebuild = Global("torch._utils", "_rebuild_tensor_v2")
+    return Reduced(rebuild, storage, offset, shape, strides, False, {})
+
+
+def legacy_file(path: Path, state: object, storages: list[Storage]) -> Path:
+    parts = [pickled(LEGACY_MAGIC), pickled(1001), pickled({}), pickled(state)]
+    parts.append(pickled([storage.key for storage in storages]))
+    for storage in storages:
+        parts.append(struct.pack("<q", storage.array.size) + storage.array.tobytes())
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def zip_file(path: Path, state: object, storages: list[Storage]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data.pkl", pickled(state))
+        for storage in storages:
+            archive.writestr(f"model/data/{storage.key}", storage.array.tobytes())
+    return path
+
+
+@pytest.mark.parametrize("write", [legacy_file, zip_file])
+def test_tensors_come_back_with_shape_strides_and_offset(tmp_path: Path, write: Any) -> None:
+    numbers = Storage("0", np.arange(12, dtype=np.float32))
+    counts = Storage("1", np.array([7], np.int64), "LongStorage")
+    state = {
+        "a": tensor(numbers, (2, 3), (3, 1)),
+        "transposed": tensor(numbers, (3, 2), (1, 3), offset=6),
+        "scalar": tensor(counts, (), ()),
+    }
+    read = read_torch_file(write(tmp_path / "x.pth", state, [numbers, counts]))
+    np.testing.assert_array_equal(read["a"], np.arange(6, dtype=np.float32).reshape(2, 3))
+    np.testing.assert_array_equal(read["transposed"], np.arange(6, 12).reshape(2, 3).T)
+    assert read["scalar"].dtype == np.int64
+    assert read["scalar"] == 7
+
+
+@pytest.mark.parametrize("write", [legacy_file, zip_file])
+def test_a_pickle_that_calls_something_else_is_refused_and_not_run(
+    tmp_path: Path, write: Any
+) -> None:
+    witness = tmp_path / "ran"
+    attack = Reduced(Global("os", "system"), f"touch {witness}")
+    with pytest.raises(WeightsError, match=r"asks for os\.system"):
+        read_torch_file(write(tmp_path / "x.pth", {"a": attack}, []))
+    assert not witness.exists()
+
+
+def test_a_tensor_outside_its_storage_is_refused(tmp_path: Path) -> None:
+    numbers = Storage("0", np.arange(4, dtype=np.float32))
+    state = {"a": tensor(numbers, (3, 2), (2, 1))}
+    with pytest.raises(WeightsError, match="outside its storage"):
+        read_torch_file(legacy_file(tmp_path / "x.pth", state, [numbers]))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x02]."])
+def test_what_is_no_checkpoint_is_an_error_that_names_the_file(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "x.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"x\.pth"):
+        read_torch_file(path)
+
+
+def test_a_truncated_checkpoint_is_refused_wherever_it_ends(tmp_path: Path) -> None:
+    numbers = Storage("0", np.arange(12, dtype=np.float32))
+    whole = legacy_file(tmp_path / "x.pth", {"a": tensor(numbers, (12,), (1,))}, [numbers])
+    content = whole.read_bytes()
+    for length in range(len(content)):
+        whole.write_bytes(content[:length])
+        with pytest.raises(WeightsError):
+            read_torch_file(whole)
+
+
+def test_the_shipped_checkpoint_is_read() -> None:
+    state = read_torch_file(package_file())
+    assert state["_fc.weight"].shape == (1000, 1280)
+    assert state["_conv_stem.weight"].dtype == np.float32
