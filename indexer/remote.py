@@ -110,7 +110,7 @@ class Fetcher:
         usual = port is None or port == _PORTS[parts.scheme]
         if f"{host}:{port}" not in self.hosts and not (usual and host in self.hosts):
             name = host if usual else f"{host}:{port}"
-            raise RemoteError(f"the host {name} is not allowed: add it with --allow-host {name}")
+            raise RemoteError(f"the host {name} is not allowed: add it with --remote-host {name}")
         return parts, host, port or _PORTS[parts.scheme]
 
     def _connect(

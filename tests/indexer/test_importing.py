@@ -138,7 +138,7 @@ def test_a_photo_that_changed_on_disk_is_read_again(folder: Folder) -> None:
         ("loop.png", "loop", "cannot be read"),
         ("ftp://example.com/a.png", None, "not an http or https URL"),
         ("file:///etc/hostname", None, "not an http or https URL"),
-        ("https://example.com/a.png", None, "--allow-host example.com"),
+        ("https://example.com/a.png", None, "--remote-host example.com"),
     ],
 )
 def test_a_photo_that_cannot_be_used_is_rejected_and_the_rest_goes_on(

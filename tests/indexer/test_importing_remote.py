@@ -120,7 +120,7 @@ def test_a_redirect_within_the_list_is_followed(server: Server) -> None:
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/away", "the host other.example is not allowed: add it with --allow-host other.example"),
+        ("/away", "the host other.example is not allowed: add it with --remote-host other.example"),
         ("/inside", "not an http or https URL"),
         ("/round", "more than 5 redirects"),
         ("/large", "more than 4,000 bytes"),
@@ -151,8 +151,8 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("http://other.example/a.png", "--allow-host other.example"),
-        ("http://shop.example:8080/a.png", "--allow-host shop.example:8080"),
+        ("http://other.example/a.png", "--remote-host other.example"),
+        ("http://shop.example:8080/a.png", "--remote-host shop.example:8080"),
         ("http://shop.example.evil.example/a.png", "is not allowed"),
         ("http://shop.example@evil.example/a.png", "without user name"),
         ("gopher://shop.example/a.png", "not an http or https URL"),
@@ -223,7 +223,7 @@ def test_import_keeps_remote_photos_by_content_and_asks_once(
     with Shop.create(tmp_path / "shop") as shop:
         report = import_manifest(shop, manifest, remote_hosts=[server.host])
         assert (report.added, [reject.row for reject in report.rejects]) == (2, [3, 5])
-        assert "--allow-host other.example" in report.rejects[1].reason
+        assert "--remote-host other.example" in report.rejects[1].reason
         (photo,) = shop.catalogue.photos_of(1)
         kept = shop.photos / photo.content_hash[:2] / f"{photo.content_hash}.png"
         assert photo.path == kept
