@@ -53,21 +53,26 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit all that happens inside, or on an exception nothing; an inner one joins."""
-        with self._lock:
+        """Commit all that happens inside, or on an exception nothing; an inner one joins.
+
+        Raises:
+            ShopError: the disk is full or failing, or another process writes for too long.
+        """
+        with self._lock, _told(self.path):
             if self._connection.in_transaction:
                 yield self._connection
                 return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk may have ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
-        with self._lock:
+        with self._lock, _told(self.path):
             return self._connection.execute(query, values).fetchall()
 
     def _row(self, query: str, *values: object) -> sqlite3.Row | None:
@@ -76,8 +81,22 @@ class Database:
 
     def _snapshot(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
         """Yield rows as they were when the reading began, without holding up anybody."""
-        with closing(_connect(self.path)) as connection:
+        with _told(self.path), closing(_connect(self.path)) as connection:
             yield from connection.execute(query, values)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell what the disk or another process did as an error that a person can mend."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise  # a bug of ours
+        raise ShopError(
+            f"the catalogue {path} cannot be read or written: {error}; look at its disk, and at "
+            "other programs that use it"
+        ) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

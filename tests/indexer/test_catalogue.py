@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -286,6 +287,34 @@ def test_a_transaction_that_fails_leaves_nothing(catalogue: Catalogue) -> None:
         half()
     assert catalogue.get("apple") is None
     assert catalogue.upsert_items([item("plum", "bb")]).added == 1
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(catalogue: Catalogue) -> None:
+    catalogue.upsert_items([item("a", "aa")])
+    with catalogue.transaction() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    full = [item(f"item{n}" * 20, f"{n:064x}") for n in range(200)]
+    with pytest.raises(ShopError, match="full; look at its disk"):
+        catalogue.upsert_items(full)
+    with catalogue.transaction() as connection:
+        connection.execute("PRAGMA max_page_count = 100000")
+    assert [one.item_id for one in catalogue.items()] == ["a"]
+    assert catalogue.upsert_items(full).added == 200
+    assert len(list(catalogue.items())) == 201
+
+
+def test_a_damaged_catalogue_is_told_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.db"
+    with closing(Catalogue.open(path)) as catalogue:
+        catalogue.upsert_items([item(f"item{n}" * 20, f"{n:064x}") for n in range(200)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + bytes(len(whole) - 8192))
+    with closing(Catalogue.open(path)) as catalogue:
+        with pytest.raises(ShopError, match="cannot be read"):
+            list(catalogue.photos())
+        with pytest.raises(ShopError, match="cannot be read"):
+            catalogue.get("item1" * 20)
 
 
 def test_photos_inside_the_shop_move_with_it(tmp_path: Path) -> None:
