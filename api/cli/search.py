@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS_SHOWN = 6
 LEAST_SHOWN = 0.005
+SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 Photos = Annotated[
     list[Path], typer.Argument(metavar="PHOTO", help="One or more photos.", show_default=False)
@@ -59,6 +60,9 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find the items that look like a photo."""
+    if sheet and sheet.suffix.lower() not in SHEET_SUFFIXES:
+        told = f"“{sheet}” does not end in one of {', '.join(SHEET_SUFFIXES)}"
+        raise typer.BadParameter(told, param_hint="--sheet")
     from api.loading import open_warm
     from indexer.shop import Shop
     from vsearch.images import Crop, ImageError

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import COMMANDS, app
+from indexer.remote import Fetcher, RemoteError
 
 HEAVY = {"jax", "jaxlib", "flax", "faiss", "fastapi", "starlette", "uvicorn", "numpy", "PIL"}
 HEAVY |= {"pydantic_settings", "pyarrow", "safetensors", "sqlite3"}  # typer itself loads pydantic
@@ -54,6 +55,7 @@ def test_every_command_says_what_it_does() -> None:
         ["search"],
         ["search", "shop"],
         ["search", "shop", "photo.jpg", "--top-k", "0"],
+        ["search", "shop", "photo.jpg", "--sheet", "sheet"],
         ["build", "shop", "--views", "some"],
         ["evaluate", "shop", "queries.csv", "--where", "colour"],
         ["demo", "--queries", "queries.csv"],
@@ -62,3 +64,10 @@ def test_every_command_says_what_it_does() -> None:
 )
 def test_bad_usage_ends_with_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_messages_name_options_that_there_are() -> None:
+    with pytest.raises(RemoteError, match=r"--remote-host cdn\.example"):
+        Fetcher.of((), 1).fetch("https://cdn.example/a.jpg")
+    told = CliRunner().invoke(app, ["import", "--help"], env={"COLUMNS": "100"}).output
+    assert "--remote-host" in told
