@@ -12,8 +12,8 @@ BIN := .venv/bin
 .venv/installed-$(DEVICE): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	rm -rf .venv
-	$(PYTHON) -m venv .venv
+	@test -e $@ || rm -rf .venv  # another device: its FAISS wheel must go first
+	test -e $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(DEVICE),pretrained,dev]'
 	touch $@
@@ -36,7 +36,7 @@ format: .venv
 	$(BIN)/ruff check --fix .
 
 bench: .venv
-	$(BIN)/python -m pytest tests/benchmarks -m slow -s --timeout 3600
+	XLA_FLAGS= $(BIN)/python -m pytest tests/benchmarks -m slow -s --timeout 3600
 
 serve: .venv
 	$(BIN)/vsearch serve $(SHOP)
