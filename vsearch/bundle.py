@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
@@ -189,8 +189,9 @@ def weights_of(module: nnx.Module) -> Weights:
 def load_weights(module: nnx.Module, weights: Weights) -> None:
     """Fill an abstract module of the same shape with a bundle's weights."""
     flat = dict(nnx.to_flat_state(nnx.state(module)))
+    arrays = jax.device_put(weights)  # all at once: leaf by leaf each shape would be compiled for
     for path, leaf in flat.items():
-        leaf.set_raw_value(jnp.asarray(weights[".".join(map(str, path))]))
+        leaf.set_raw_value(arrays[".".join(map(str, path))])
     nnx.update(module, nnx.from_flat_state(flat))
 
 

@@ -16,6 +16,7 @@ from flax import nnx
 
 from vsearch.images import ImageSpec
 from vsearch.models.efficientnet_lite import EfficientNetLite
+from vsearch.models.layers import NO_VALUES
 from vsearch.models.resnet import SmallResNet
 
 EPSILON = 1e-6
@@ -68,9 +69,8 @@ class Head(nnx.Module):
     def __init__(self, features: int, dim: int, labels: int, *, rngs: nnx.Rngs):
         self.feature_mean = FeatureStatistic(jnp.zeros(features))
         self.feature_spread = FeatureStatistic(jnp.ones(features))
-        self.project = nnx.Linear(features, dim, use_bias=False, rngs=rngs)
-        normal = nnx.initializers.normal(1.0)
-        self.class_vectors = nnx.Param(normal(rngs.params(), (labels, dim), jnp.float32))
+        self.project = nnx.Linear(features, dim, use_bias=False, kernel_init=NO_VALUES, rngs=rngs)
+        self.class_vectors = nnx.Param(jnp.zeros((labels, dim)))
 
     def embedding(self, features: jax.Array, dropout: jax.Array | None = None) -> jax.Array:
         """Map features (n, features) to unit rows (n, dim), float32.

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from vsearch.models.layers import DepthwiseConv
+from vsearch.models.layers import NO_VALUES, DepthwiseConv
 
 # TensorFlow's published networks use these, and pretrained statistics only fit them.
 BN_EPSILON = 1e-3
@@ -54,7 +54,9 @@ def pointwise(channels_in: int, channels: int, compute: jnp.dtype, rngs: nnx.Rng
 
     As such its weight gradient is 3–4 times faster on a CPU than as a convolution.
     """
-    return nnx.Linear(channels_in, channels, use_bias=False, dtype=compute, rngs=rngs)
+    return nnx.Linear(
+        channels_in, channels, use_bias=False, kernel_init=NO_VALUES, dtype=compute, rngs=rngs
+    )
 
 
 class MBConv(nnx.Module):
@@ -67,7 +69,7 @@ class MBConv(nnx.Module):
         widens = stage.expand > 1
         self.expand = pointwise(channels_in, wide, compute, rngs) if widens else None
         self.expand_norm = batch_norm(wide, compute, rngs) if widens else None
-        self.depthwise = DepthwiseConv(wide, stage.kernel, stride, rngs=rngs)
+        self.depthwise = DepthwiseConv(wide, stage.kernel, stride)
         self.depthwise_norm = batch_norm(wide, compute, rngs)
         self.project = pointwise(wide, stage.channels, compute, rngs)
         self.project_norm = batch_norm(stage.channels, compute, rngs)
@@ -93,7 +95,16 @@ class EfficientNetLite(nnx.Module):
         *,
         rngs: nnx.Rngs,
     ):
-        self.stem = nnx.Conv(3, STEM_CHANNELS, (3, 3), 2, use_bias=False, dtype=compute, rngs=rngs)
+        self.stem = nnx.Conv(
+            3,
+            STEM_CHANNELS,
+            (3, 3),
+            2,
+            use_bias=False,
+            kernel_init=NO_VALUES,
+            dtype=compute,
+            rngs=rngs,
+        )
         self.stem_norm = batch_norm(STEM_CHANNELS, compute, rngs)
         channels = STEM_CHANNELS
         blocks, ends = [], []

@@ -4,7 +4,7 @@ NumPy's generator gives the same numbers whatever the device and the version of 
 nothing: drawing a small network's weights within XLA takes seconds.
 """
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def initialise(module: nnx.Module, seed: int) -> None:
     rng = np.random.default_rng(seed)
     flat = dict(nnx.to_flat_state(nnx.state(module)))
     for path, leaf in flat.items():
-        leaf.set_raw_value(jnp.asarray(_start(str(path[-1]), leaf.get_raw_value().shape, rng)))
+        leaf.set_raw_value(jax.device_put(_start(str(path[-1]), leaf.get_raw_value().shape, rng)))
     nnx.update(module, nnx.from_flat_state(flat))
 
 

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from vsearch.models.layers import NO_VALUES
+
 WIDTHS = (32, 64, 128, 256)
 FLOAT32 = jnp.dtype(jnp.float32)
 
@@ -15,14 +17,14 @@ FLOAT32 = jnp.dtype(jnp.float32)
 def convolution(
     channels_in: int, channels: int, size: int, stride: int, compute: jnp.dtype, rngs: nnx.Rngs
 ) -> nnx.Conv:
-    """Return a convolution without bias, initialised after He et al. 2015 (arXiv:1502.01852)."""
+    """Return a convolution without bias."""
     return nnx.Conv(
         channels_in,
         channels,
         (size, size),
         stride,
         use_bias=False,
-        kernel_init=nnx.initializers.he_normal(),
+        kernel_init=NO_VALUES,
         dtype=compute,
         rngs=rngs,
     )
