@@ -157,7 +157,7 @@ def shop_findings(path: Path) -> Iterator[Finding]:
             version.verify()
             found = f"{name}: index {version.name}, {version.manifest.rows:,} rows, verified"
             yield Finding("shop", "ok", found)
-    except (VsearchError, OSError) as error:
+    except (VsearchError, OSError, ImportError, RuntimeError) as error:
         yield Finding("shop", "broken", str(path), str(error))
 
 

@@ -1,6 +1,7 @@
 """`doctor`: it notices what is broken and says what to do."""
 
 import json
+import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -81,3 +82,12 @@ def test_a_shop_is_looked_at(trained: Path, tmp_path: Path) -> None:
     assert diagnose(str(tmp_path), code=1)["shop"]["state"] == "broken"
     CliRunner().invoke(app, ["init", str(tmp_path / "new")])
     assert diagnose(str(tmp_path / "new"))["shop"]["state"] == "warning"
+
+
+def test_a_shop_whose_network_cannot_be_loaded_is_broken(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vsearch.embed", None)  # what a broken JAX leaves
+    found = diagnose(str(trained / "shop"), code=1)["shop"]
+    assert found["state"] == "broken"
+    assert "vsearch.embed" in found["advice"]
