@@ -11,6 +11,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 from api.problems import Kind, ProblemError
 from api.routes.context import Live, OpenShop, PhotoUrls, Settings, problems
 from api.schemas import Prediction, SearchAnswer
+from api.settings import ServerSettings
 from indexer.shop import Shop
 from vsearch.images import Crop
 from vsearch.taxonomy import CategoryPath
@@ -60,7 +61,7 @@ def search(
         told = f"top_k is {top_k}; this server returns at most {settings.max_top_k} items."
         raise ProblemError(422, Kind.INVALID_REQUEST, told)
     result = live.searcher().search(
-        photo.file.read(),
+        _bytes(photo, shop, settings),
         top_k=top_k,
         categories=_within(shop, category or ()),
         crop=_crop(crop),
@@ -69,9 +70,23 @@ def search(
 
 
 @router.post("/classify")
-def classify(photo: Photo, live: Live, crop: CropField = None) -> Prediction:
+def classify(
+    photo: Photo, shop: OpenShop, live: Live, settings: Settings, crop: CropField = None
+) -> Prediction:
     """Say what a photo shows: labels, and categories of every level, with probabilities."""
-    return Prediction.of(live.searcher().classify(photo.file.read(), crop=_crop(crop)))
+    data = _bytes(photo, shop, settings)
+    return Prediction.of(live.searcher().classify(data, crop=_crop(crop)))
+
+
+def _bytes(photo: UploadFile, shop: Shop, settings: ServerSettings) -> bytes:
+    """Return the photo; the limit on the body is wider, as it holds the form's fields too."""
+    limit = settings.max_bytes or shop.settings.max_bytes
+    if photo.size is not None and photo.size > limit:
+        told = (
+            f"The photo has {photo.size:,} bytes; at most {limit:,} are taken: send a smaller one."
+        )
+        raise ProblemError(413, Kind.TOO_LARGE, told)
+    return photo.file.read()
 
 
 def _within(shop: Shop, names: Sequence[str]) -> list[CategoryPath]:

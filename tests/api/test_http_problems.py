@@ -155,6 +155,14 @@ class TestTooLarge:
         told = problem(small, "POST", "/v1/search", content=body(), headers=headers)
         assert (told["status"], told["type"]) == (413, "/problems/too-large")
 
+    @pytest.mark.parametrize("route", ["/v1/search", "/v1/classify"])
+    def test_a_photo_over_the_limit_in_a_body_that_is_not(
+        self, small: TestClient, route: str
+    ) -> None:
+        told = problem(small, "POST", route, files={"photo": PHOTO + bytes(100_000)})
+        assert (told["status"], told["type"]) == (413, "/problems/too-large")
+        assert "100,000" in str(told["detail"])
+
     def test_a_photo_within_the_limit_passes(self, small: TestClient) -> None:
         assert small.post("/v1/search", files={"photo": PHOTO}).status_code == 200
 
