@@ -67,8 +67,7 @@ class Database:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:  # a full disk may have ended it already
-                    self._connection.execute("ROLLBACK")
+                self._connection.rollback()  # does nothing where a full disk has ended it already
                 raise
 
     def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
