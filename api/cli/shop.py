@@ -152,7 +152,7 @@ def _news(trained: str | None, serving: str | None, waiting: int) -> list[tuple[
     if trained != serving:
         news.append(("trained", f"{trained}: serves from the next `vsearch build` on"))
     if waiting and serving:
-        news.append(("next", f"`vsearch build` makes the {waiting:,} waiting items searchable"))
+        news.append(("next", f"`vsearch build` takes in the {waiting:,} new or changed items"))
     return news
 
 

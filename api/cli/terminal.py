@@ -58,9 +58,7 @@ class Terminal:
             self._fail(str(error))
             raise typer.Exit(FAILED) from error
         if isinstance(error, KeyboardInterrupt):
-            self.note(
-                "Interrupted. What was finished is kept: the same command goes on from there."
-            )
+            self.note("Interrupted. Nothing is half done, what was finished is kept: run it again.")
             raise typer.Exit(INTERRUPTED) from error
         if error is None and self.failed:
             raise typer.Exit(FAILED)

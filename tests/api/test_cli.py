@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from api.cli import app
 from indexer.shop import Shop
+from indexer.upsert import record_change
 from tests.api.conftest import Manifests
 
 
@@ -87,6 +88,14 @@ def test_status_counts_every_item_once(shop: Path) -> None:
         "value": "images/none.png",
         "reason": "",
     }
+
+
+def test_status_says_what_the_next_build_brings(shop: Path) -> None:
+    with Shop.open(shop) as opened, opened.catalogue.transaction() as connection:
+        record_change(connection, 1, "changed")  # it can still be found, as it was
+    document = answer("status", shop)
+    assert (document["indexed"], document["waiting"]) == (11, 1)
+    assert "`vsearch build` takes in the 1 new or changed items" in run("status", shop).output
 
 
 def test_status_shows_the_first_rejects_and_how_to_see_all(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_an_interrupt_says_that_nothing_is_lost(capsys: pytest.CaptureFixture[st
     with pytest.raises(typer.Exit) as ended, Terminal():
         raise KeyboardInterrupt
     assert ended.value.exit_code == 130
-    assert "goes on from there" in capsys.readouterr().err
+    assert "run it again" in capsys.readouterr().err
 
 
 def test_quiet_shows_neither_progress_nor_notes(capsys: pytest.CaptureFixture[str]) -> None:
