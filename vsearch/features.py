@@ -43,7 +43,8 @@ class FeatureViews:
 
         Seeded by the photo itself: whatever else is in the catalogue, its views are the same.
         """
-        image = decode(data)
+        # As `images.load` decodes, so that view 0 is to the bit what serving will see.
+        image = decode(data, shorter_side=2 * self.spec.resize_side)
         plain = preprocess(image, self.spec)
         views = [plain, plain[:, ::-1]][: self.count]
         rng = np.random.default_rng(int(photo_hash[:16], 16))

@@ -3,11 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from vsearch.augment import Augmentation
 from vsearch.data import TrainingData
 from vsearch.features import PHOTOS_AT_ONCE, FeatureCache, FeatureViews
-from vsearch.images import ImageSpec
+from vsearch.images import ImageSpec, content_hash, load
 
 VIEWS = FeatureViews(ImageSpec(size=16, fit="stretch"), 3)
 
@@ -37,6 +38,10 @@ def test_features_are_computed_once(colours: TrainingData, tmp_path: Path) -> No
 
 def test_view_0_is_what_serving_sees_and_view_1_its_mirror(colours: TrainingData) -> None:
     photo = colours.train[0]
+    large = Image.open(photo.path).resize((1200, 900))
+    large.save(photo.path.with_suffix(".jpg"))
+    data = photo.path.with_suffix(".jpg").read_bytes()
+    np.testing.assert_array_equal(VIEWS.render(data, content_hash(data))[0], load(data, VIEWS.spec))
     views = VIEWS.render(photo.path.read_bytes(), photo.content_hash)
     np.testing.assert_array_equal(views[0][:, ::-1], views[1])
     again = VIEWS.render(photo.path.read_bytes(), photo.content_hash)
