@@ -243,7 +243,9 @@ def _reject(shop: Shop, failures: list[tuple[Photo, str]], *, new: int, photos: 
         new: how many photos were to be embedded.
         photos: how many the index was to have.
     """
-    if len(failures) > max(_FEW, new // 2) or len(failures) == photos:
+    # Measured by the whole shop too: after an interrupt the bad photos are all that is left to do.
+    most = max(_FEW, new // 2, photos // 10)
+    if len(failures) > most or len(failures) == photos:
         raise ShopError(
             f"{len(failures)} of {new} new photos cannot be used, the first because "
             f"{failures[0][1]} — is their disk there? Nothing was rejected: mend it and run "

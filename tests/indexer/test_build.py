@@ -176,6 +176,18 @@ def test_a_disk_that_is_not_there_does_not_empty_the_shop(shop: Shop, tmp_path: 
     assert build(shop, embedder=network).embedded == 30
 
 
+def test_bad_photos_left_by_an_interrupted_build_do_not_block_all_others(shop: Shop) -> None:
+    many = [item_row(source(shop), f"many-{i}", APPLE, [2000 + i]) for i in range(230)]
+    shop.catalogue.upsert_items(many)
+    build(shop, embedder=TinyEmbedder())
+    lost = [item_row(source(shop), f"lost-{i}", APPLE, [3000 + i]) for i in range(21)]
+    shop.catalogue.upsert_items(lost)
+    for row in lost:
+        row.photos[0].path.unlink()
+    report = build(shop, embedder=TinyEmbedder())
+    assert (report.indexed, report.waiting, report.rejected) == (242, 0, 21)
+
+
 def test_a_small_shop_is_not_emptied_either(tmp_path: Path) -> None:
     with make_shop(tmp_path, {"only": (APPLE, [1]), "other": (MILK, [2])}) as shop:
         source(shop).rename(tmp_path / "unmounted")
