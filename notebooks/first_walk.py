@@ -146,7 +146,9 @@ show_photos(photos, list(photos.values()), columns=len(photos))
 # head takes 600 steps (the default is 2,000).
 
 # %%
-config = TrainConfig(backbone="efficientnet-lite0", views=2, seed=0, head=HeadConfig(steps=600))
+config = TrainConfig(
+    backbone="efficientnet-lite0", renderings=2, seed=0, head=HeadConfig(steps=600)
+)
 trained = train_shop(shop, config, label="item_id")
 val = trained.metrics
 print(f"model {trained.model}: {trained.labels} labels")

@@ -27,7 +27,7 @@ class Augmentation:
     def apply(
         self, image: Image.Image, spec: ImageSpec, rng: np.random.Generator
     ) -> NDArray[np.uint8]:
-        """Return one random view of the photo, (size, size, 3) uint8."""
+        """Return one random rendering of the photo, (size, size, 3) uint8."""
         crop = self._crop(image.width, image.height, rng)
         pixels = preprocess(image, replace(spec, fit="stretch"), crop)
         if self.flip and rng.random() < 0.5:

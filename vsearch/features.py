@@ -1,8 +1,8 @@
 """Pooled features of the training photos, computed once and kept.
 
-With a frozen backbone the features of a photo never change, so training the head needs each view of
-each photo only once: minutes become seconds from the second run on, and an interrupted run goes on
-where it stopped.
+With a frozen backbone the features of a photo never change, so training the head needs each
+rendering of each photo only once: minutes become seconds from the second run on, and an interrupted
+run goes on where it stopped.
 """
 
 import hashlib
@@ -31,26 +31,26 @@ PHOTOS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class FeatureViews:
-    """How many views of a photo are cached and how they are made: as is, mirrored, augmented."""
+class Renderings:
+    """How many renderings of a photo are cached and how: as is, mirrored, augmented."""
 
     spec: ImageSpec
     count: int
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def render(self, data: bytes, photo_hash: str) -> NDArray[np.uint8]:
-        """Return the views of one photo, (count, size, size, 3) uint8.
+        """Return the renderings of one photo, (count, size, size, 3) uint8.
 
-        Seeded by the photo itself: whatever else is in the catalogue, its views are the same.
+        Seeded by the photo itself: whatever else is in the catalogue, its renderings are the same.
         """
-        # As `images.load` decodes, so that view 0 is to the bit what serving will see.
+        # As `images.load` decodes, so that rendering 0 is to the bit what serving will see.
         image = decode(data, shorter_side=2 * self.spec.resize_side)
         plain = preprocess(image, self.spec)
-        views = [plain, plain[:, ::-1]][: self.count]
+        renderings = [plain, plain[:, ::-1]][: self.count]
         rng = np.random.default_rng(int(photo_hash[:16], 16))
-        while len(views) < self.count:
-            views.append(self.augmentation.apply(image, self.spec, rng))
-        return np.stack(views)
+        while len(renderings) < self.count:
+            renderings.append(self.augmentation.apply(image, self.spec, rng))
+        return np.stack(renderings)
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,18 @@ class PhotoFeatures:
     """Features of the photos that could be read, and the reasons of those that could not."""
 
     photos: tuple[LabelledPhoto, ...]
-    values: NDArray[np.float16]  # (photos, views, features)
+    values: NDArray[np.float16]  # (photos, renderings, features)
     unreadable: tuple[tuple[Path, str], ...]
 
 
 class FeatureCache:
-    """A file of features by content hash, for one network and one way of making views."""
+    """A file of features by content hash, for one network and one way of making renderings."""
 
-    def __init__(self, folder: Path, network_fingerprint: str, views: FeatureViews):
-        key = hashlib.sha256(f"{network_fingerprint} {views!r}".encode()).hexdigest()[:16]
+    def __init__(self, folder: Path, network_fingerprint: str, renderings: Renderings):
+        key = hashlib.sha256(f"{network_fingerprint} {renderings!r}".encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"features-{key}.db"
-        self.views = views
+        self.renderings = renderings
 
     def compute(
         self,
@@ -111,9 +111,9 @@ class FeatureCache:
         for batch, failed in self._rendered(missing):
             unreadable |= failed
             if batch:
-                pixels = np.concatenate([views for _, views in batch])
+                pixels = np.concatenate([renderings for _, renderings in batch])
                 values = extract(pixels).astype(np.float16)
-                parts = values.reshape(len(batch), self.views.count, -1)
+                parts = values.reshape(len(batch), self.renderings.count, -1)
                 with database:
                     database.executemany(
                         "INSERT OR REPLACE INTO features VALUES (?, ?)",
@@ -140,7 +140,8 @@ class FeatureCache:
                 if content_hash(data) != photo.content_hash:
                     failed[photo.path] = "the file has changed since it was imported"
                     continue
-                rendered.append((photo.content_hash, self.views.render(data, photo.content_hash)))
+                pixels = self.renderings.render(data, photo.content_hash)
+                rendered.append((photo.content_hash, pixels))
             except ImageError as error:
                 failed[photo.path] = str(error)
         return rendered, failed
@@ -158,8 +159,9 @@ class FeatureCache:
             ).fetchone()
             if row is not None:
                 usable.append(photo)
-                values.append(np.frombuffer(row[0], np.float16).reshape(self.views.count, -1))
-        stacked = np.stack(values) if values else np.zeros((0, self.views.count, 0), np.float16)
+                values.append(np.frombuffer(row[0], np.float16).reshape(self.renderings.count, -1))
+        nothing = np.zeros((0, self.renderings.count, 0), np.float16)
+        stacked = np.stack(values) if values else nothing
         return PhotoFeatures(tuple(usable), stacked, tuple(unreadable.items()))
 
 

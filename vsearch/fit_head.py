@@ -38,7 +38,7 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class LabelledFeatures:
-    """Features (photos, views, features) float16 of labelled photos; view 0 is the plain one."""
+    """Features (photos, renderings, features) float16; rendering 0 is the plain photo."""
 
     photos: Sequence[LabelledPhoto]
     values: NDArray[np.float16]
@@ -79,13 +79,13 @@ def fit_head(
     optimizer = nnx.Optimizer(head, _optimizer(config), wrt=nnx.Param)
     sampler = BalancedSampler(train.photos, labels, config.catalogue_share)
     rng, key = np.random.default_rng(seed), jax.random.key(seed)
-    label_of, views = train.labels, train.values.shape[1]
+    label_of, renderings = train.labels, train.values.shape[1]
     best: tuple[tuple[float, float], FittedHead] | None = None
     check_every = max(1, config.steps // config.checks)
     progress("train head", 0, config.steps)
     for step in range(1, config.steps + 1):
         chosen = sampler.draw(config.batch, rng)
-        batch = train.values[chosen, rng.integers(views, size=config.batch)]
+        batch = train.values[chosen, rng.integers(renderings, size=config.batch)]
         loss = _step(
             head,
             optimizer,

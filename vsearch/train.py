@@ -24,7 +24,7 @@ from vsearch.calibration import fit_scale, negative_log_likelihood
 from vsearch.data import TrainingData
 from vsearch.devices import use_compile_cache
 from vsearch.errors import DataError, WeightsError
-from vsearch.features import Extractor, FeatureCache, FeatureViews
+from vsearch.features import Extractor, FeatureCache, Renderings
 from vsearch.fit_head import HeadConfig, LabelledFeatures, fit_head
 from vsearch.fit_network import NetworkConfig, fit_network
 from vsearch.metrics import top_k_accuracy
@@ -48,7 +48,7 @@ class TrainConfig:
     dim: int = 256
     seed: int = 0
     precision: str | None = None  # None: what suits the device
-    views: int = 4
+    renderings: int = 4
     head: HeadConfig = field(default_factory=HeadConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
 
@@ -120,11 +120,11 @@ def _train_head(
     trunk = abstract_trunk(spec, config.computed_in.compute)
     assert isinstance(trunk.backbone, EfficientNetLite)
     provenance = load_efficientnet_lite0(trunk.backbone)
-    views = FeatureViews(spec.architecture.spec, config.views)
+    renderings = Renderings(spec.architecture.spec, config.renderings)
     extract = feature_extractor(trunk)
     key = f"{provenance.sha256} {spec.to_json()} {config.computed_in.name}"
-    features = FeatureCache(cache, key, views).compute(data.train, extract, progress=progress)
-    plain = FeatureCache(cache, key, replace(views, count=1))
+    features = FeatureCache(cache, key, renderings).compute(data.train, extract, progress=progress)
+    plain = FeatureCache(cache, key, replace(renderings, count=1))
     val = plain.compute(data.val, extract, progress=progress, stage="features of val")
     train = LabelledFeatures(features.photos, features.values)
     fitted = fit_head(

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.real
 
 # Every seventh product of the catalogue, and at most this many phone photos of it in a split.
 EVERY, PHOTOS = 7, 8
-CONFIG = TrainConfig(views=2, head=HeadConfig(steps=300))
+CONFIG = TrainConfig(renderings=2, head=HeadConfig(steps=300))
 
 
 def write_part(source: Path, target: Path, keep: set[str]) -> None:

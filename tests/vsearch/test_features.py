@@ -7,70 +7,72 @@ from PIL import Image
 
 from vsearch.augment import Augmentation
 from vsearch.data import TrainingData
-from vsearch.features import PHOTOS_AT_ONCE, FeatureCache, FeatureViews
+from vsearch.features import PHOTOS_AT_ONCE, FeatureCache, Renderings
 from vsearch.images import ImageSpec, content_hash, load
 
-VIEWS = FeatureViews(ImageSpec(size=16, fit="stretch"), 3)
+RENDERINGS = Renderings(ImageSpec(size=16, fit="stretch"), 3)
 
 
 class Extractor:
-    """Mean colours as features; counts the views it was asked for."""
+    """Mean colours as features; counts the renderings it was asked for."""
 
     def __init__(self, fail_after: int | None = None):
-        self.views, self.fail_after = 0, fail_after
+        self.renderings, self.fail_after = 0, fail_after
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if self.fail_after is not None and self.views >= self.fail_after:
+        if self.fail_after is not None and self.renderings >= self.fail_after:
             raise KeyboardInterrupt
-        self.views += len(pixels)
+        self.renderings += len(pixels)
         return np.asarray(pixels.mean((1, 2)), np.float32)
 
 
 def test_features_are_computed_once(colours: TrainingData, tmp_path: Path) -> None:
     first, second = Extractor(), Extractor()
-    computed = FeatureCache(tmp_path / "cache", "net", VIEWS).compute(colours.train, first)
-    kept = FeatureCache(tmp_path / "cache", "net", VIEWS).compute(colours.train, second)
-    assert first.views == 3 * len(colours.train)
-    assert second.views == 0
+    computed = FeatureCache(tmp_path / "cache", "net", RENDERINGS).compute(colours.train, first)
+    kept = FeatureCache(tmp_path / "cache", "net", RENDERINGS).compute(colours.train, second)
+    assert first.renderings == 3 * len(colours.train)
+    assert second.renderings == 0
     np.testing.assert_array_equal(computed.values, kept.values)
     assert computed.values.shape == (18, 3, 3)
 
 
-def test_view_0_is_what_serving_sees_and_view_1_its_mirror(colours: TrainingData) -> None:
+def test_rendering_0_is_what_serving_sees_and_rendering_1_its_mirror(colours: TrainingData) -> None:
     photo = colours.train[0]
     large = Image.open(photo.path).resize((1200, 900))
     large.save(photo.path.with_suffix(".jpg"))
     data = photo.path.with_suffix(".jpg").read_bytes()
-    np.testing.assert_array_equal(VIEWS.render(data, content_hash(data))[0], load(data, VIEWS.spec))
-    views = VIEWS.render(photo.path.read_bytes(), photo.content_hash)
-    np.testing.assert_array_equal(views[0][:, ::-1], views[1])
-    again = VIEWS.render(photo.path.read_bytes(), photo.content_hash)
-    np.testing.assert_array_equal(views, again)
+    np.testing.assert_array_equal(
+        RENDERINGS.render(data, content_hash(data))[0], load(data, RENDERINGS.spec)
+    )
+    renderings = RENDERINGS.render(photo.path.read_bytes(), photo.content_hash)
+    np.testing.assert_array_equal(renderings[0][:, ::-1], renderings[1])
+    again = RENDERINGS.render(photo.path.read_bytes(), photo.content_hash)
+    np.testing.assert_array_equal(renderings, again)
 
 
 def test_another_network_or_way_of_making_views_shares_nothing(
     colours: TrainingData, tmp_path: Path
 ) -> None:
-    FeatureCache(tmp_path, "net", VIEWS).compute(colours.train, Extractor())
+    FeatureCache(tmp_path, "net", RENDERINGS).compute(colours.train, Extractor())
     others = [
-        FeatureCache(tmp_path, "other", VIEWS),
-        FeatureCache(tmp_path, "net", FeatureViews(ImageSpec(size=16, fit="pad"), 3)),
-        FeatureCache(tmp_path, "net", FeatureViews(VIEWS.spec, 3, Augmentation(min_area=0.9))),
+        FeatureCache(tmp_path, "other", RENDERINGS),
+        FeatureCache(tmp_path, "net", Renderings(ImageSpec(size=16, fit="pad"), 3)),
+        FeatureCache(tmp_path, "net", Renderings(RENDERINGS.spec, 3, Augmentation(min_area=0.9))),
     ]
     for other in others:
         extractor = Extractor()
         other.compute(colours.train, extractor)
-        assert extractor.views == 3 * len(colours.train)
+        assert extractor.renderings == 3 * len(colours.train)
 
 
 def test_an_interrupt_keeps_what_was_computed(colours: TrainingData, tmp_path: Path) -> None:
-    cache = FeatureCache(tmp_path, "net", VIEWS)
+    cache = FeatureCache(tmp_path, "net", RENDERINGS)
     with pytest.raises(KeyboardInterrupt):
         cache.compute(colours.train, Extractor(fail_after=1))
     resumed = Extractor()
     stages: list[tuple[str, int, int]] = []
     cache.compute(colours.train, resumed, progress=lambda *report: stages.append(report))
-    assert resumed.views == 3 * (len(colours.train) - PHOTOS_AT_ONCE)
+    assert resumed.renderings == 3 * (len(colours.train) - PHOTOS_AT_ONCE)
     assert stages[0] == ("features", PHOTOS_AT_ONCE, 18)
     assert stages[-1] == ("features", 18, 18)
 
@@ -86,7 +88,7 @@ def spoilt(colours: TrainingData) -> TrainingData:
 
 
 def test_bad_photos_are_listed_and_the_rest_goes_on(spoilt: TrainingData, tmp_path: Path) -> None:
-    result = FeatureCache(tmp_path, "net", VIEWS).compute(spoilt.train, Extractor())
+    result = FeatureCache(tmp_path, "net", RENDERINGS).compute(spoilt.train, Extractor())
     assert len(result.photos) == len(result.values) == 15
     reasons = {path.name: reason for path, reason in result.unreadable}
     assert set(reasons) == {"0-0.png", "1-1.png", "2-2.png"}
