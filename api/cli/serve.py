@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.terminal import ShopFolder, Terminal
+from api.cli.terminal import FAILED, ShopFolder, Terminal
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -53,7 +53,10 @@ def serve(
     with Terminal() as terminal:
         app = create_app(settings)
         terminal.note("Loading model and index; documentation at /docs once it serves.")
-        uvicorn.run(app, host=settings.host, port=settings.port, root_path=settings.root_path)
+        try:
+            uvicorn.run(app, host=settings.host, port=settings.port, root_path=settings.root_path)
+        except SystemExit as ended:  # it has told why, such as a port that is taken
+            raise typer.Exit(FAILED) from ended
 
 
 def _log_to_stderr(logger: logging.Logger) -> None:

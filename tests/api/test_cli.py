@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +262,22 @@ def test_a_folder_that_is_no_shop_is_told_in_one_line(tmp_path: Path) -> None:
     result = run("status", tmp_path, code=1)
     assert result.stdout == ""
     assert "vsearch init" in result.stderr
+
+
+def test_serve_on_a_port_that_is_taken_ends_with_1(tmp_path: Path) -> None:
+    run("init", tmp_path / "new")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        # A process of its own: uvicorn sets up the logging of the whole one that it runs in.
+        program = [sys.executable, "-c", "from api.cli import main; main()"]
+        ran = subprocess.run(
+            [*program, "serve", str(tmp_path / "new"), "--port", port],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert "address already in use" in ran.stderr
 
 
 def test_demo_on_a_given_catalogue_uses_again_what_is_there(
