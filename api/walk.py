@@ -3,9 +3,10 @@
 A second walk in the same folder uses again what the first one finished.
 """
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from vsearch.bundle import Bundle
 from vsearch.errors import BundleError, ShopError
 from vsearch.images import read_photo
 from vsearch.progress import Progress, silent
-from vsearch.train import TrainConfig
+from vsearch.train import TrainConfig, photo_set
 
 T = TypeVar("T")
 
@@ -125,9 +126,10 @@ class Walk:
         except BundleError:
             return None
         data = training_data(self._shop, self._given.label)
-        photos = {"train": len(data.train), "val": len(data.val)}
-        wanted = (self._given.label, data.labels, photos)
-        found = (bundle.label_column, bundle.labels, bundle.training.get("photos"))
+        config = json.loads(json.dumps(asdict(self._given.config)))
+        wanted = (self._given.label, data.labels, photo_set(data), config)
+        told = bundle.training
+        found = (bundle.label_column, bundle.labels, told.get("photo_set"), told.get("config"))
         return model if found == wanted else None
 
     def _build(self) -> str:

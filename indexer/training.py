@@ -12,7 +12,7 @@ from indexer.records import Item, Photo
 from indexer.shop import Current, Shop
 from indexer.versions import IndexVersion
 from vsearch.bundle import Bundle
-from vsearch.data import Label, LabelledPhoto, TrainingData
+from vsearch.data import Label, LabelledPhoto, PhotoLimits, TrainingData
 from vsearch.errors import BusyError, DataError, VersionError
 from vsearch.progress import Progress, silent
 from vsearch.taxonomy import CategoryPath
@@ -115,7 +115,8 @@ def training_data(shop: Shop, label: str) -> TrainingData:
             split[photo.split].append(labelled)
     if not split["val"]:
         split = _hold_out(split["train"])
-    return TrainingData(labels, label, tuple(split["train"]), tuple(split["val"]))
+    limits = PhotoLimits(shop.settings.max_bytes, shop.settings.max_pixels)
+    return TrainingData(labels, label, tuple(split["train"]), tuple(split["val"]), limits)
 
 
 def _labels(names: set[str], named: Iterable[tuple[str, Item, Photo]]) -> tuple[Label, ...]:

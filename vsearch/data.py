@@ -1,13 +1,21 @@
 """Labelled photos: what a classifier learns from, split and drawn in balance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vsearch.errors import DataError
+from vsearch.images import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    ImageError,
+    ImageProblem,
+    content_hash,
+    read_photo,
+)
 from vsearch.taxonomy import CategoryPath
 
 
@@ -20,6 +28,14 @@ class Label:
 
 
 @dataclass(frozen=True)
+class PhotoLimits:
+    """What a photo may measure at most, as the shop that took it in has set it."""
+
+    max_bytes: int = MAX_BYTES
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
 class LabelledPhoto:
     """A photo on disk, known by its content hash, with the index of its label."""
 
@@ -27,6 +43,19 @@ class LabelledPhoto:
     content_hash: str
     label: int
     catalogue: bool
+
+    def read(self, limits: PhotoLimits) -> bytes:
+        """Return the photo's bytes.
+
+        Raises:
+            ImageError: the file cannot be read, or is not the one that was imported: what it
+                shows now may be of another label.
+        """
+        data = read_photo(self.path, max_bytes=limits.max_bytes)
+        if content_hash(data) != self.content_hash:
+            changed = f"{self.path} has changed since it was imported: import it again"
+            raise ImageError(ImageProblem.MISSING, changed)
+        return data
 
 
 @dataclass(frozen=True)
@@ -41,6 +70,7 @@ class TrainingData:
     label_column: str
     train: tuple[LabelledPhoto, ...]
     val: tuple[LabelledPhoto, ...] = ()
+    limits: PhotoLimits = field(default_factory=PhotoLimits)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained on.

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsearch.augment import Augmentation
-from vsearch.data import LabelledPhoto
-from vsearch.images import ImageError, ImageSpec, content_hash, decode, preprocess, read_photo
+from vsearch.data import LabelledPhoto, PhotoLimits
+from vsearch.images import MAX_PIXELS, ImageError, ImageSpec, decode, preprocess
 from vsearch.progress import Progress, silent
 
 A = TypeVar("A")
@@ -38,13 +38,15 @@ class Renderings:
     count: int
     augmentation: Augmentation = field(default_factory=Augmentation)
 
-    def render(self, data: bytes, photo_hash: str) -> NDArray[np.uint8]:
+    def render(
+        self, data: bytes, photo_hash: str, max_pixels: int = MAX_PIXELS
+    ) -> NDArray[np.uint8]:
         """Return the renderings of one photo, (count, size, size, 3) uint8.
 
         Seeded by the photo itself: whatever else is in the catalogue, its renderings are the same.
         """
         # As `images.load` decodes, so that rendering 0 is to the bit what serving will see.
-        image = decode(data, shorter_side=2 * self.spec.resize_side)
+        image = decode(data, max_pixels=max_pixels, shorter_side=2 * self.spec.resize_side)
         plain = preprocess(image, self.spec)
         renderings = [plain, plain[:, ::-1]][: self.count]
         rng = np.random.default_rng(int(photo_hash[:16], 16))
@@ -65,11 +67,17 @@ class PhotoFeatures:
 class FeatureCache:
     """A file of features by content hash, for one network and one way of making renderings."""
 
-    def __init__(self, folder: Path, network_fingerprint: str, renderings: Renderings):
+    def __init__(
+        self,
+        folder: Path,
+        network_fingerprint: str,
+        renderings: Renderings,
+        limits: PhotoLimits | None = None,
+    ):
         key = hashlib.sha256(f"{network_fingerprint} {renderings!r}".encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"features-{key}.db"
-        self.renderings = renderings
+        self.renderings, self.limits = renderings, limits or PhotoLimits()
 
     def compute(
         self,
@@ -136,11 +144,8 @@ class FeatureCache:
         rendered, failed = [], {}
         for photo in photos:
             try:
-                data = read_photo(photo.path)
-                if content_hash(data) != photo.content_hash:
-                    failed[photo.path] = "the file has changed since it was imported"
-                    continue
-                pixels = self.renderings.render(data, photo.content_hash)
+                data = photo.read(self.limits)
+                pixels = self.renderings.render(data, photo.content_hash, self.limits.max_pixels)
                 rendered.append((photo.content_hash, pixels))
             except ImageError as error:
                 failed[photo.path] = str(error)

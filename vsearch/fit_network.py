@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from vsearch.augment import Augmentation
 from vsearch.calibration import negative_log_likelihood
-from vsearch.data import BalancedSampler, LabelledPhoto, TrainingData
+from vsearch.data import BalancedSampler, LabelledPhoto, PhotoLimits, TrainingData
 from vsearch.errors import DataError
 from vsearch.features import DECODERS, ahead
-from vsearch.images import ImageError, ImageSpec, decode, load, read_photo
+from vsearch.images import ImageError, ImageSpec, decode, load
 from vsearch.models.classifier import Classifier, NetworkSpec, abstract_classifier
 from vsearch.models.initialise import initialise
 from vsearch.objectives import normalised_softmax
@@ -65,7 +65,7 @@ def fit_network(
     Raises:
         DataError: the loss is no longer finite (names the step), or no photo can be read.
     """
-    photos = PhotoSource(spec.architecture.spec, config.augmentation, seed)
+    photos = PhotoSource(spec.architecture.spec, config.augmentation, data.limits, seed)
     network = abstract_classifier(spec, len(data.labels), precision.compute)
     initialise(network, seed)
     steps_per_epoch = -(-len(data.train) // config.batch)
@@ -95,8 +95,8 @@ def fit_network(
 class PhotoSource:
     """Decodes photos in threads ahead of the network; remembers those it could not read."""
 
-    def __init__(self, spec: ImageSpec, augmentation: Augmentation, seed: int):
-        self.spec, self.augmentation, self.seed = spec, augmentation, seed
+    def __init__(self, spec: ImageSpec, augmentation: Augmentation, limits: PhotoLimits, seed: int):
+        self.spec, self.augmentation, self.limits, self.seed = spec, augmentation, limits, seed
         self.unreadable: dict[str, str] = {}
 
     def batches(
@@ -127,7 +127,8 @@ class PhotoSource:
         pixels, labels = [], []
         for photo in photos:
             try:
-                pixels.append(load(read_photo(photo.path), self.spec))
+                data = photo.read(self.limits)
+                pixels.append(load(data, self.spec, max_pixels=self.limits.max_pixels))
                 labels.append(photo.label)
             except ImageError as error:
                 self.unreadable[str(photo.path)] = str(error)
@@ -139,7 +140,8 @@ class PhotoSource:
         self, photo: LabelledPhoto, seed: tuple[int, int, int]
     ) -> NDArray[np.uint8] | None:
         try:
-            image = decode(read_photo(photo.path), shorter_side=2 * self.spec.size)
+            data = photo.read(self.limits)
+            image = decode(data, max_pixels=self.limits.max_pixels, shorter_side=2 * self.spec.size)
         except ImageError as error:
             self.unreadable[str(photo.path)] = str(error)
             return None

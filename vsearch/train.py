@@ -123,8 +123,10 @@ def _train_head(
     renderings = Renderings(spec.architecture.spec, config.renderings)
     extract = feature_extractor(trunk)
     key = f"{provenance.sha256} {spec.to_json()} {config.computed_in.name}"
-    features = FeatureCache(cache, key, renderings).compute(data.train, extract, progress=progress)
-    plain = FeatureCache(cache, key, replace(renderings, count=1))
+    features = FeatureCache(cache, key, renderings, data.limits).compute(
+        data.train, extract, progress=progress
+    )
+    plain = FeatureCache(cache, key, replace(renderings, count=1), data.limits)
     val = plain.compute(data.val, extract, progress=progress, stage="features of val")
     train = LabelledFeatures(features.photos, features.values)
     fitted = fit_head(
@@ -216,7 +218,7 @@ def _bundle(
             "config": asdict(config),
             "chosen_step": outcome.step,
             "photos": {"train": len(data.train), "val": len(data.val)},
-            "photo_set": _photo_set(data),
+            "photo_set": photo_set(data),
             "precision": config.computed_in.name,
             "device": str(jax.devices()[0].device_kind),
             "versions": {
@@ -238,7 +240,8 @@ def _metrics(
     }
 
 
-def _photo_set(data: TrainingData) -> str:
-    """Return a digest of the content hashes that were trained on and chosen with."""
-    hashes = sorted(p.content_hash for p in (*data.train, *data.val))
-    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+def photo_set(data: TrainingData) -> str:
+    """Return a digest of the photos trained on and chosen with, and of their labels."""
+    parts = (("train", data.train), ("val", data.val))
+    lines = (f"{name} {p.content_hash} {p.label}" for name, part in parts for p in part)
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
