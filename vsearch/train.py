@@ -34,6 +34,8 @@ from vsearch.precision import PRECISIONS, Precision, default_precision
 from vsearch.pretrained import load_efficientnet_lite0
 from vsearch.progress import Progress, silent
 
+__all__ = ["HeadConfig", "NetworkConfig", "TrainConfig", "TrainResult", "photo_set", "train"]
+
 
 @dataclass(frozen=True)
 class TrainConfig:

@@ -23,13 +23,13 @@ FIGURES = {
     "top5": "label: right among the first five",
     "macro_top1": "label: first guess, every label counting the same",
     "category_top1": "category: the first guess is right",
-    "recall@1": "item: the first hit is right",
-    "recall@5": "item: right among the first five hits",
-    "recall@10": "item: right among the first ten hits",
+    "recall@1": "first hit right: the item, or its category if none is named",
+    "recall@5": "right among the first five hits",
+    "recall@10": "right among the first ten hits",
     "map@r": "views: how far those of the label come first",
     "ece": "calibration error of the first guess; lower is better",
 }
-THUMBNAILS = "item: the first hit is right, by the nearest 12×12 thumbnail"
+THUMBNAILS = "first hit right, by the nearest 12×12 thumbnail"
 
 
 def train(
@@ -50,16 +50,29 @@ def train(
     ] = None,
     dim: Annotated[int, typer.Option(min=2, help="Length of an embedding.")] = 256,
     seed: Annotated[int, typer.Option(help="The same seed trains the same model.")] = 0,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Training steps of the head on pretrained features.")
+    ] = 2000,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the photos, where all layers are trained.")
+    ] = 15,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the classifier; it serves from the next build on."""
     from indexer.shop import Shop
     from indexer.training import train_shop
-    from vsearch.train import TrainConfig
+    from vsearch.train import HeadConfig, NetworkConfig, TrainConfig
 
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
-        config = TrainConfig(backbone=backbone, weights=weights, dim=dim, seed=seed)
+        config = TrainConfig(
+            backbone=backbone,
+            weights=weights,
+            dim=dim,
+            seed=seed,
+            head=HeadConfig(steps=steps),
+            network=NetworkConfig(epochs=epochs),
+        )
         report = train_shop(opened, config, label=label, progress=terminal.progress)
         next_step = [] if report.serving else [f"Next: vsearch build {shop}"]
         terminal.answer(report.to_json(), train_facts(report), *next_step)

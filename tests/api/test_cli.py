@@ -258,6 +258,17 @@ def test_train_refuses_what_it_does_not_know(shop: Path) -> None:
     assert "colour" in answer("train", shop, "--label", "shade", code=1)["error"]
 
 
+def test_what_train_was_told_is_kept_with_the_model(shop: Path) -> None:
+    options = ("--backbone", "resnet-small", "--epochs", 1, "--dim", 8, "--seed", 3)
+    report = answer("train", shop, *options)
+    kept = json.loads((shop / "models" / report["model"] / "model.json").read_text())
+    config = kept["training"]["config"]
+    assert (config["network"]["epochs"], config["dim"], config["seed"]) == (1, 8, 3)
+    assert kept["training"]["photos"] == report["photos"]
+    assert not report["serving"]
+    assert answer("build", shop)["model"] == report["model"]
+
+
 def test_a_folder_that_is_no_shop_is_told_in_one_line(tmp_path: Path) -> None:
     result = run("status", tmp_path, code=1)
     assert result.stdout == ""
