@@ -6,7 +6,7 @@ A second walk in the same folder uses again what the first one finished.
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +38,7 @@ class Given:
         queries: the manifest of held-out photos; None: nothing is measured.
         label: what the classes are: category, item_id or an attribute.
         views: which photos are indexed.
-        config: what is trained.
+        config: what is trained and how; None: the default, or as the model before was trained.
     """
 
     catalogue: Path
@@ -46,7 +46,7 @@ class Given:
     queries: Path | None = None
     label: str = "category"
     views: Views = "catalogue"
-    config: TrainConfig = field(default_factory=TrainConfig)
+    config: TrainConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,10 @@ class Walk:
         if nothing_new and (model := self._trained()):
             return f"model {model} from the walk before"
         report = train_shop(
-            self._shop, self._given.config, label=self._given.label, progress=self._progress
+            self._shop,
+            self._given.config or TrainConfig(),
+            label=self._given.label,
+            progress=self._progress,
         )
         photos = f"{report.train_photos:,} photos"
         return f"{report.labels:,} labels from {photos}: model {report.model}"
@@ -126,11 +129,12 @@ class Walk:
         except BundleError:
             return None
         data = training_data(self._shop, self._given.label)
-        config = json.loads(json.dumps(asdict(self._given.config)))
-        wanted = (self._given.label, data.labels, photo_set(data), config)
-        told = bundle.training
-        found = (bundle.label_column, bundle.labels, told.get("photo_set"), told.get("config"))
-        return model if found == wanted else None
+        wanted = (self._given.label, data.labels, photo_set(data))
+        if (bundle.label_column, bundle.labels, bundle.training.get("photo_set")) != wanted:
+            return None
+        config = self._given.config
+        asked = config and json.loads(json.dumps(asdict(config)))
+        return model if asked in (None, bundle.training.get("config")) else None
 
     def _build(self) -> str:
         report = build(self._shop, views=self._given.views, progress=self._progress)
