@@ -2,7 +2,8 @@
 PYTHON ?= python3
 # Which FAISS wheel: cpu, gpu (CUDA 12) or gpu-cu13 (CUDA 13). Exactly one: they overwrite one another.
 DEVICE ?= cpu
-SHOP ?= demo-shop
+DEMO ?= demo-shop
+SHOP ?= $(DEMO)/shop
 BIN := .venv/bin
 
 .PHONY: .venv demo test check format bench serve clean
@@ -19,7 +20,7 @@ BIN := .venv/bin
 	touch $@
 
 demo: .venv
-	$(BIN)/vsearch demo $(SHOP)
+	$(BIN)/vsearch demo $(DEMO)
 
 test: .venv
 	$(BIN)/python -m pytest
