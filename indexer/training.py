@@ -26,12 +26,16 @@ HELD_OUT_FROM = 5
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What was trained, on what, and how good it is on val."""
+    """What was trained, on what, and how good it is on val.
+
+    `labels_without_photo` dropped out, because none of their photos can be read any more.
+    """
 
     model: str
     embedding_fingerprint: str
     label_column: str
     labels: int
+    labels_without_photo: tuple[str, ...]
     train_photos: int
     val_photos: int
     unreadable: Mapping[str, str]
@@ -46,6 +50,7 @@ class TrainReport:
             "embedding_fingerprint": self.embedding_fingerprint,
             "label": self.label_column,
             "labels": self.labels,
+            "labels_without_photo": list(self.labels_without_photo),
             "photos": {"train": self.train_photos, "val": self.val_photos},
             "unreadable": dict(self.unreadable),
             "metrics": dict(self.metrics),
@@ -83,9 +88,10 @@ def train_shop(
         model=result.bundle.model_fingerprint,
         embedding_fingerprint=result.bundle.embedding_fingerprint,
         label_column=label,
-        labels=len(data.labels),
-        train_photos=len(data.train),
-        val_photos=len(data.val),
+        labels=len(result.bundle.labels),
+        labels_without_photo=_names(set(data.labels) - set(result.bundle.labels)),
+        train_photos=result.bundle.training["photos"]["train"],
+        val_photos=result.bundle.training["photos"]["val"],
         unreadable=result.unreadable,
         metrics=result.bundle.metrics,
         serving=serving,
@@ -125,6 +131,10 @@ def _labels(names: set[str], named: Iterable[tuple[str, Item, Photo]]) -> tuple[
     for name, item, _ in named:
         paths[name].add(item.category)
     return tuple(Label(name, _common_ancestor(paths[name])) for name in sorted(names))
+
+
+def _names(labels: Iterable[Label]) -> tuple[str, ...]:
+    return tuple(sorted(label.name for label in labels))
 
 
 def _common_ancestor(paths: Collection[CategoryPath]) -> CategoryPath:

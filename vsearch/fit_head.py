@@ -1,6 +1,5 @@
 """Train the head on cached features of a frozen backbone: seconds on two CPU cores."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -40,7 +39,7 @@ class HeadConfig:
 class LabelledFeatures:
     """Features (photos, renderings, features) float16; rendering 0 is the plain photo."""
 
-    photos: Sequence[LabelledPhoto]
+    photos: tuple[LabelledPhoto, ...]
     values: NDArray[np.float16]
 
     @property

@@ -24,7 +24,7 @@ from vsearch.calibration import fit_scale, negative_log_likelihood
 from vsearch.data import TrainingData
 from vsearch.devices import use_compile_cache
 from vsearch.errors import DataError, WeightsError
-from vsearch.features import Extractor, FeatureCache, Renderings
+from vsearch.features import Extractor, FeatureCache, PhotoFeatures, Renderings
 from vsearch.fit_head import HeadConfig, LabelledFeatures, fit_head
 from vsearch.fit_network import NetworkConfig, fit_network
 from vsearch.metrics import top_k_accuracy
@@ -128,12 +128,13 @@ def _train_head(
     features = FeatureCache(cache, key, renderings, data.limits).compute(
         data.train, extract, progress=progress
     )
-    plain = FeatureCache(cache, key, replace(renderings, count=1), data.limits)
-    val = plain.compute(data.val, extract, progress=progress, stage="features of val")
-    train = LabelledFeatures(features.photos, features.values)
+    plain = FeatureCache(cache, key, replace(renderings, count=1), data.limits).compute(
+        data.val, extract, progress=progress, stage="features of val"
+    )
+    data, train, val = _readable(data, features, plain)
     fitted = fit_head(
-        _usable(train, data),
-        LabelledFeatures(val.photos, val.values),
+        train,
+        val,
         len(data.labels),
         config.head,
         dim=config.dim,
@@ -141,11 +142,9 @@ def _train_head(
         progress=progress,
     )
     weights = _prefixed("trunk", trunk) | _prefixed("head", fitted.head)
-    outcome = _Outcome(
-        fitted.step, fitted.val_cosines, LabelledFeatures(val.photos, val.values).labels
-    )
+    outcome = _Outcome(fitted.step, fitted.val_cosines, val.labels)
     bundle = _bundle(data, config, spec, weights, outcome, 1 / config.head.temperature)
-    unreadable = {str(path): reason for path, reason in (*features.unreadable, *val.unreadable)}
+    unreadable = {str(path): reason for path, reason in (*features.unreadable, *plain.unreadable)}
     return TrainResult(replace(bundle, provenance=asdict(provenance)), unreadable)
 
 
@@ -165,15 +164,26 @@ def feature_extractor(trunk: Trunk) -> Extractor:
     return extract
 
 
-def _usable(train: LabelledFeatures, data: TrainingData) -> LabelledFeatures:
-    bare = set(range(len(data.labels))) - {photo.label for photo in train.photos}
-    if bare:
-        name = data.labels[min(bare)].name
-        raise DataError(
-            f"{len(bare)} labels, such as “{name}”, have no photo left that can be read: "
-            "import the catalogue again"
-        )
-    return train
+def _readable(
+    data: TrainingData, train: PhotoFeatures, val: PhotoFeatures
+) -> tuple[TrainingData, LabelledFeatures, LabelledFeatures]:
+    """Return what can be trained on: labels none of whose photos can be read drop out.
+
+    Raises:
+        DataError: fewer than two labels are left.
+    """
+    left = sorted({photo.label for photo in train.photos})
+    position = {old: new for new, old in enumerate(left)}
+
+    def relabelled(part: PhotoFeatures) -> LabelledFeatures:
+        kept = [index for index, photo in enumerate(part.photos) if photo.label in position]
+        photos = (part.photos[index] for index in kept)
+        renumbered = tuple(replace(photo, label=position[photo.label]) for photo in photos)
+        return LabelledFeatures(renumbered, part.values[kept])
+
+    trained, chosen = relabelled(train), relabelled(val)
+    labels = tuple(data.labels[old] for old in left)
+    return replace(data, labels=labels, train=trained.photos, val=chosen.photos), trained, chosen
 
 
 def _train_network(data: TrainingData, config: TrainConfig, progress: Progress) -> TrainResult:

@@ -87,6 +87,11 @@ def train_facts(report: "TrainReport") -> RenderableType:
             ("labels", f"{report.labels:,} ({report.label_column})"),
             ("photos", f"{report.train_photos:,} to train on, {report.val_photos:,} to choose by"),
             *([("unreadable", len(report.unreadable))] if report.unreadable else []),
+            *(
+                [("left out", ", ".join(left_out))]
+                if (left_out := report.labels_without_photo)
+                else []
+            ),
             *report.metrics.items(),
             ("serves", serves),
             ("time", format_seconds(report.seconds)),

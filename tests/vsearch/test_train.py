@@ -69,6 +69,28 @@ def test_photos_spoilt_since_the_import_are_listed(colours: TrainingData, tmp_pa
     assert list(result.unreadable) == [str(colours.train[3].path)]
 
 
+def test_a_label_without_a_readable_photo_drops_out_and_the_rest_is_trained(
+    colours: TrainingData, tmp_path: Path
+) -> None:
+    for photo in colours.train:
+        if photo.label == 1:
+            photo.path.write_bytes(b"no photo")
+    config = TrainConfig(renderings=1, dim=8, head=HeadConfig(steps=40, batch=8))
+    stages: set[str] = set()
+    result = train(colours, config, cache=tmp_path, progress=lambda stage, *_: stages.add(stage))
+    assert [label.name for label in result.bundle.labels] == ["red", "blue"]
+    assert result.bundle.training["photos"] == {"train": 12, "val": 6}
+    assert len(result.unreadable) == 6
+    assert result.bundle.metrics["val_top1"] == 1.0
+    assert result.bundle.provenance["licence"] == "Apache-2.0"
+    assert stages == {"features", "features of val", "train head"}
+    for photo in colours.train:
+        if photo.label == 2:
+            photo.path.write_bytes(b"no photo")
+    with pytest.raises(DataError, match="at least two labels"):
+        train(colours, config, cache=tmp_path / "other")
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "expected"),
     [
