@@ -30,6 +30,7 @@ class EvaluationReport:
     Attributes:
         queries: photos that were asked with.
         refused: photos left out because they are in the index or were there to train on.
+        unknown_items: queries that name an item the shop does not have: always a miss.
         rejects: rows and photos that cannot be used, with reasons.
         figures: how good the answers were.
         model: model_fingerprint of what was measured.
@@ -40,6 +41,7 @@ class EvaluationReport:
 
     queries: int
     refused: int
+    unknown_items: int
     rejects: tuple[Reject, ...]
     figures: Figures
     model: str
@@ -52,6 +54,7 @@ class EvaluationReport:
         return {
             "queries": self.queries,
             "refused": self.refused,
+            "unknown_items": self.unknown_items,
             "rejected": len(self.rejects),
             **self.figures.to_json(),
             "model": self.model,
@@ -114,6 +117,7 @@ def evaluate(
     return EvaluationReport(
         queries=len(asked.queries),
         refused=len(asked.refused),
+        unknown_items=_unknown_items(shop, asked.queries),
         rejects=tuple(rejects),
         figures=figures_of(searcher, known, asked.hits, embeddings, probabilities),
         model=searcher.embedder.model_fingerprint,
@@ -151,6 +155,12 @@ def _ask(searcher: Searcher, queries: Sequence[QueryPhoto], progress: Progress) 
         progress("evaluate", len(asked.queries), len(queries))
     progress("evaluate", len(queries), len(queries))
     return asked
+
+
+def _unknown_items(shop: Shop, queries: Sequence[QueryPhoto]) -> int:
+    named = [query.item_id for query in queries if query.item_id is not None]
+    known = shop.catalogue.item_keys(set(named))
+    return sum(item_id not in known for item_id in named)
 
 
 def _nothing_left(queries: Path, split: str, refused: int, rejects: Sequence[Reject]) -> str:

@@ -190,9 +190,13 @@ def evaluation_tables(
         thumbnails: recall@1 of nearest thumbnails, to compare with; None: no such row.
     """
     shown: list[RenderableType] = [f"{document['queries']:,} held-out photos"]
-    for name, why in (("refused", "known from training or index"), ("rejected", "cannot be used")):
+    for name, told, why in (
+        ("refused", "refused", "known from training or index"),
+        ("rejected", "rejected", "cannot be used"),
+        ("unknown_items", "of items that the shop does not have", "always a miss"),
+    ):
         if document[name]:
-            shown.append(f"{document[name]:,} {name}: {why}")
+            shown.append(f"{document[name]:,} {told}: {why}")
     rows = [(name, document[name], why) for name, why in FIGURES.items()]
     if thumbnails is not None:
         place = [name for name, *_ in rows].index("recall@1") + 1

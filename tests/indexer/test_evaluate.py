@@ -289,7 +289,9 @@ def test_when_every_query_is_refused_that_is_an_error(shop: Shop, tmp_path: Path
 def test_an_item_that_the_shop_lacks_is_never_found(shop: Shop, tmp_path: Path) -> None:
     rows = [{"image_path": "0.png", "item_id": "discontinued"}]
     queries = write_queries(tmp_path / "queries", rows, {"0.png": QUERIES[0].data})
-    figures = measured(shop, queries, TinyEmbedder(CATEGORIES)).figures
+    report = measured(shop, queries, TinyEmbedder(CATEGORIES))
+    figures = report.figures
+    assert report.unknown_items == report.to_json()["unknown_items"] == 1
     assert figures.recall_at == {1: 0.0, 5: 0.0, 10: 0.0}
     assert figures.map_at_r is None
     assert figures.top1 is None
@@ -316,7 +318,7 @@ def test_the_json_has_the_keys_that_scripts_read(shop: Shop, queries: Path) -> N
     told = measured(shop, queries, TinyEmbedder(CATEGORIES)).to_json()
     wanted = {"queries", "refused", "rejected", "top1", "top5", "recall@1", "recall@5", "recall@10"}
     assert wanted | {"map@r", "ece", "per_label", "category_top1", "macro_top1"} <= told.keys()
-    assert told["queries"] == 48
+    assert (told["queries"], told["unknown_items"]) == (48, 0)
     per_label = told["per_label"]
     assert isinstance(per_label, dict)
     assert set(per_label[format_path(APPLE)]) == {"queries", "top1", "recall@1"}
