@@ -24,9 +24,12 @@ def sync_tree(folder: Path, *, recurse: bool = True) -> None:
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Replace a file in one step: readers and crashes see the old content or the new, whole."""
     draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    with draft.open("wb") as file:
-        file.write(data if isinstance(data, bytes) else data.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb") as file:
+            file.write(data if isinstance(data, bytes) else data.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)  # still there only where one of these failed
     sync_path(path.parent)

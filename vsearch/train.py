@@ -42,7 +42,7 @@ class TrainConfig:
     """What is trained and how.
 
     The defaults train EfficientNet-Lite0's head: on grocery-store (81 labels, 2,721 photos) about
-    three minutes on two CPU cores, nearly all of it computing features once.
+    two minutes on two CPU cores, nearly all of it computing features once.
     """
 
     backbone: str = "efficientnet-lite0"

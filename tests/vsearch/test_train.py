@@ -48,6 +48,17 @@ def test_a_small_network_learns_from_scratch_and_serves(
         np.testing.assert_allclose(
             embedder(pixels[:count]).embeddings, predictions.embeddings[:count], atol=1e-5
         )
+    passes: list[tuple[int, ...]] = []
+    compiled = embedder._forward
+
+    def counted(state: Any, batch: jax.Array) -> tuple[jax.Array, jax.Array]:
+        passes.append(batch.shape)
+        outputs: tuple[jax.Array, jax.Array] = compiled(state, batch)
+        return outputs
+
+    embedder._forward = counted  # type: ignore[assignment]
+    embedder(pixels[:1])
+    assert passes == [(1, 32, 32, 3)]  # one pass gives both embedding and probabilities
     lower = Embedder(bundle, PRECISIONS["bf16"])(pixels).embeddings
     # Measured: at least 0.9995. The index of one precision serves the other.
     assert (lower * predictions.embeddings).sum(1).min() > 0.995
