@@ -26,7 +26,8 @@ from safetensors.numpy import load_file, save_file
 from vsearch.data import Label
 from vsearch.errors import BundleError
 from vsearch.images import ImageSpec
-from vsearch.models.classifier import NetworkSpec, abstract_classifier
+from vsearch.models.architectures import NetworkSpec
+from vsearch.models.classifier import abstract_classifier
 from vsearch.storage import sync_tree
 
 SCHEMA = 1
@@ -65,13 +66,19 @@ class Bundle:
     @property
     def spec(self) -> ImageSpec:
         """Return how a photo becomes pixels for this model."""
-        return self.network.architecture.spec
+        return self.network.spec
 
     @cached_property
     def embedding_fingerprint(self) -> str:
         """Return 16 hex digits that name the map from a photo to its embedding."""
         digest = hashlib.sha256()
-        digest.update(_canonical({"network": self.network.to_json(), "spec": self.spec.to_json()}))
+        digest.update(
+            _canonical(
+                {
+                    "network": self.network.to_json(),
+                }
+            )
+        )
         for name in sorted(self.weights.keys() - {CLASS_VECTORS}):
             _add_array(digest, name, self.weights[name])
         return digest.hexdigest()[:16]
@@ -113,7 +120,6 @@ class Bundle:
             "embedding_fingerprint": self.embedding_fingerprint,
             "model_fingerprint": self.model_fingerprint,
             "network": self.network.to_json(),
-            "spec": self.spec.to_json(),
             "label_column": self.label_column,
             "labels": [{"name": label.name, "path": label.path} for label in self.labels],
             "scale": self.scale,
@@ -150,7 +156,11 @@ class Bundle:
     @classmethod
     def _from_json(cls, model: Mapping[str, Any], weights: Weights) -> "Bundle":
         return cls(
-            network=NetworkSpec(model["network"]["backbone"], model["network"]["dim"]),
+            network=NetworkSpec(
+                model["network"]["backbone"],
+                model["network"]["dim"],
+                ImageSpec.from_json(model["network"]["spec"]),
+            ),
             weights=weights,
             labels=tuple(Label(entry["name"], tuple(entry["path"])) for entry in model["labels"]),
             label_column=model["label_column"],

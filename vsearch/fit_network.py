@@ -18,7 +18,8 @@ from vsearch.data import BalancedSampler, LabelledPhoto, PhotoLimits, TrainingDa
 from vsearch.errors import DataError
 from vsearch.features import DECODERS, ahead
 from vsearch.images import ImageError, ImageSpec, decode, load
-from vsearch.models.classifier import Classifier, NetworkSpec, abstract_classifier
+from vsearch.models.architectures import NetworkSpec
+from vsearch.models.classifier import Classifier, abstract_classifier
 from vsearch.models.initialise import initialise
 from vsearch.objectives import normalised_softmax
 from vsearch.precision import Precision
@@ -65,7 +66,7 @@ def fit_network(
     Raises:
         DataError: the loss is no longer finite (names the step), or no photo can be read.
     """
-    photos = PhotoSource(spec.architecture.spec, config.augmentation, data.limits, seed)
+    photos = PhotoSource(spec.spec, config.augmentation, data.limits, seed)
     network = abstract_classifier(spec, len(data.labels), precision.compute)
     initialise(network, seed)
     steps_per_epoch = -(-len(data.train) // config.batch)

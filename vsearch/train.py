@@ -28,7 +28,8 @@ from vsearch.features import Extractor, FeatureCache, PhotoFeatures, Renderings
 from vsearch.fit_head import HeadConfig, LabelledFeatures, fit_head
 from vsearch.fit_network import NetworkConfig, fit_network
 from vsearch.metrics import top_k_accuracy
-from vsearch.models.classifier import ARCHITECTURES, NetworkSpec, Trunk, abstract_trunk
+from vsearch.models.architectures import ARCHITECTURES, NetworkSpec
+from vsearch.models.classifier import Trunk, abstract_trunk
 from vsearch.models.efficientnet_lite import EfficientNetLite
 from vsearch.precision import PRECISIONS, Precision, default_precision
 from vsearch.pretrained import load_efficientnet_lite0
@@ -122,7 +123,7 @@ def _train_head(
     trunk = abstract_trunk(spec, config.computed_in.compute)
     assert isinstance(trunk.backbone, EfficientNetLite)
     provenance = load_efficientnet_lite0(trunk.backbone)
-    renderings = Renderings(spec.architecture.spec, config.renderings)
+    renderings = Renderings(spec.spec, config.renderings)
     extract = feature_extractor(trunk)
     key = f"{provenance.sha256} {spec.to_json()} {config.computed_in.name}"
     features = FeatureCache(cache, key, renderings, data.limits).compute(

@@ -14,7 +14,8 @@ from indexer.faiss_index import FaissIndex
 from indexer.vector_index import ExactIndex
 from tests.benchmarks.machine import machine
 from vsearch.models import layers
-from vsearch.models.classifier import NetworkSpec, abstract_trunk
+from vsearch.models.architectures import NetworkSpec
+from vsearch.models.classifier import abstract_trunk
 from vsearch.models.initialise import initialise
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from vsearch.data import Label, LabelledPhoto, TrainingData
 from vsearch.images import ImageSpec, content_hash
-from vsearch.models.classifier import ARCHITECTURES, Architecture
+from vsearch.models.architectures import ARCHITECTURES, Architecture
 from vsearch.models.resnet import SmallResNet
 
 COLOURS = ((200, 40, 40), (40, 180, 60), (50, 60, 200))

@@ -7,7 +7,8 @@ import pytest
 
 from vsearch.bundle import MODEL, WEIGHTS, Bundle, Label, weights_of
 from vsearch.errors import BundleError
-from vsearch.models.classifier import NetworkSpec, abstract_classifier
+from vsearch.models.architectures import NetworkSpec
+from vsearch.models.classifier import abstract_classifier
 from vsearch.models.initialise import initialise
 
 LABELS = tuple(Label(name, ("Paint", name)) for name in ("red", "green", "blue"))

@@ -6,57 +6,15 @@ class vectors are unit vectors, and a logit is their cosine times a scale. What 
 learns to tell apart is thus just what cosine search over embeddings tells apart.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from vsearch.images import ImageSpec
-from vsearch.models.efficientnet_lite import EfficientNetLite
+from vsearch.models.architectures import NetworkSpec
 from vsearch.models.layers import NO_VALUES
-from vsearch.models.resnet import SmallResNet
 
 EPSILON = 1e-6
 FLOAT32 = jnp.dtype(jnp.float32)
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A family's network, the photo it takes, and which stages feed the embedding."""
-
-    backbone: Callable[..., EfficientNetLite | SmallResNet]
-    spec: ImageSpec
-    # Stages whose means and standard deviations over all positions are concatenated. Early stages
-    # see colour and texture that the last one, trained to name ImageNet classes, has dropped.
-    pooled: tuple[int, ...]
-
-
-ARCHITECTURES = {
-    "efficientnet-lite0": Architecture(EfficientNetLite, ImageSpec(), (1, 2, 3, 4, 5, 6, 7)),
-    "resnet-small": Architecture(
-        SmallResNet, ImageSpec(size=96, fit="pad", mean=(0.5,) * 3, std=(0.25,) * 3), (2, 3)
-    ),
-}
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """All that decides the network's shape; kept in the bundle."""
-
-    backbone: str
-    dim: int = 256
-
-    @property
-    def architecture(self) -> Architecture:
-        """Return what the backbone's name stands for."""
-        return ARCHITECTURES[self.backbone]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields for model.json."""
-        return asdict(self) | {"pooled_stages": list(self.architecture.pooled)}
 
 
 class FeatureStatistic(nnx.Variable[jax.Array]):
@@ -97,7 +55,7 @@ class Trunk(nnx.Module):
         self.backbone = architecture.backbone(compute=compute, rngs=rngs)
         self.compute = compute
         self.pooled = architecture.pooled
-        self.mean, self.std = architecture.spec.mean, architecture.spec.std
+        self.mean, self.std = spec.spec.mean, spec.spec.std
         self.size = 2 * sum(self.backbone.stage_channels[stage] for stage in self.pooled)
 
     def __call__(self, pixels: jax.Array) -> jax.Array:

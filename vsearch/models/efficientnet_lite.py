@@ -120,12 +120,24 @@ class EfficientNetLite(nnx.Module):
         self.head_norm = batch_norm(HEAD_CHANNELS, compute, rngs)
         self.stage_channels = (*(stage.channels for stage in stages), HEAD_CHANNELS)
 
-    def stages(self, x: jax.Array) -> list[jax.Array]:
-        """Return the output of every stage and of the head, for normalised photos (n, h, w, 3)."""
-        x = jax.nn.relu6(self.stem_norm(self.stem(x)))
+    def stages(self, x: jax.Array, first: int = 0, stop: int | None = None) -> list[jax.Array]:
+        """Return the outputs of stages `first` to `stop`; the last stage is the 1280-wide head.
+
+        Args:
+            x: normalised photos (n, h, w, 3), or the output of stage `first` - 1.
+            first: the first stage to compute.
+            stop: the stage to stop before; None: all.
+        """
+        last = len(self.stage_ends)
+        stop = last + 1 if stop is None else stop
+        if first == 0:
+            x = jax.nn.relu6(self.stem_norm(self.stem(x)))
+        starts = (0, *(end + 1 for end in self.stage_ends))
         outputs = []
-        for index, block in enumerate(self.blocks):
-            x = block(x)
-            if index in self.stage_ends:
-                outputs.append(x)
-        return [*outputs, jax.nn.relu6(self.head_norm(self.head(x)))]
+        for stage in range(first, min(stop, last)):
+            for index in range(starts[stage], starts[stage + 1]):
+                x = self.blocks[index](x)
+            outputs.append(x)
+        if stop > last:
+            outputs.append(jax.nn.relu6(self.head_norm(self.head(x))))
+        return outputs

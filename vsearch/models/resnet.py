@@ -79,11 +79,18 @@ class SmallResNet(nnx.Module):
         )
         self.stage_channels = widths
 
-    def stages(self, x: jax.Array) -> list[jax.Array]:
-        """Return the output of every stage, for normalised photos (n, h, w, 3)."""
-        x = jax.nn.relu(self.stem_norm(self.stem(x)))
+    def stages(self, x: jax.Array, first: int = 0, stop: int | None = None) -> list[jax.Array]:
+        """Return the outputs of stages `first` to `stop`.
+
+        Args:
+            x: normalised photos (n, h, w, 3), or the output of stage `first` - 1.
+            first: the first stage to compute.
+            stop: the stage to stop before; None: all.
+        """
+        if first == 0:
+            x = jax.nn.relu(self.stem_norm(self.stem(x)))
         outputs = []
-        for block in self.blocks:
+        for block in list(self.blocks)[first:stop]:
             x = block(x)
             outputs.append(x)
         return outputs
