@@ -1,13 +1,15 @@
 """The backbones by name, and what decides the shape of a whole network."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import jax
 
 from vsearch.images import ImageSpec
-from vsearch.models.efficientnet_lite import EfficientNetLite
+from vsearch.models.deep_resnet import resnet18, resnet50
+from vsearch.models.efficientnet_lite import LITE1_STAGES, LITE2_STAGES, EfficientNetLite
 from vsearch.models.resnet import SmallResNet
 
 
@@ -39,8 +41,20 @@ class Architecture:
     pooled: tuple[int, ...]
 
 
+LITE_POOLED = (1, 2, 3, 4, 5, 6, 7)
+# TensorFlow trained the Lite variants on pixels in -1..1, others on ImageNet's mean and deviation.
+LITE = ImageSpec(mean=(0.5,) * 3, std=(0.5,) * 3)
+IMAGENET_CROP = ImageSpec(scale=0.875)
 ARCHITECTURES = {
-    "efficientnet-lite0": Architecture(EfficientNetLite, ImageSpec(), (1, 2, 3, 4, 5, 6, 7)),
+    "efficientnet-lite0": Architecture(EfficientNetLite, LITE, LITE_POOLED),
+    "efficientnet-lite1": Architecture(
+        partial(EfficientNetLite, LITE1_STAGES), replace(LITE, size=240), LITE_POOLED
+    ),
+    "efficientnet-lite2": Architecture(
+        partial(EfficientNetLite, LITE2_STAGES), replace(LITE, size=260), LITE_POOLED
+    ),
+    "resnet-18": Architecture(resnet18, IMAGENET_CROP, (0, 1, 2, 3)),
+    "resnet-50": Architecture(resnet50, IMAGENET_CROP, (0, 1, 2, 3)),
     "resnet-small": Architecture(
         SmallResNet, ImageSpec(size=96, fit="pad", mean=(0.5,) * 3, std=(0.25,) * 3), (2, 3)
     ),

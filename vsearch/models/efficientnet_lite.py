@@ -1,16 +1,18 @@
 """EfficientNet-Lite: EfficientNet without squeeze-and-excitation, with ReLU6.
 
 Tan & Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019
-(arXiv:1905.11946); the Lite variants are TensorFlow's, published in 2020.
+(arXiv:1905.11946); the Lite variants are TensorFlow's, published in 2020
+(github.com/tensorflow/tpu, models/official/efficientnet/lite).
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from vsearch.models.layers import NO_VALUES, DepthwiseConv
+from vsearch.models.layers import NO_VALUES, DepthwiseConv, pointwise
 
 # TensorFlow's published networks use these, and pretrained statistics only fit them.
 BN_EPSILON = 1e-3
@@ -42,20 +44,36 @@ STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 
 
+def scaled(width: float, depth: float) -> tuple[Stage, ...]:
+    """Return Lite0's stages with more channels and more blocks.
+
+    Channels become the nearest multiple of 8 that loses no more than a tenth, repeats are rounded
+    up. The Lite variants leave stem, head and the repeats of the first and last stage alone.
+    """
+    last = len(LITE0_STAGES) - 1
+    return tuple(
+        replace(
+            stage,
+            channels=_multiple_of_8(stage.channels * width),
+            repeats=stage.repeats if index in (0, last) else math.ceil(stage.repeats * depth),
+        )
+        for index, stage in enumerate(LITE0_STAGES)
+    )
+
+
+def _multiple_of_8(channels: float) -> int:
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
+LITE1_STAGES = scaled(1.0, 1.1)
+LITE2_STAGES = scaled(1.1, 1.2)
+
+
 def batch_norm(channels: int, compute: jnp.dtype, rngs: nnx.Rngs) -> nnx.BatchNorm:
     """Return a batch norm with TensorFlow's constants; its statistics are float32."""
     return nnx.BatchNorm(
         channels, epsilon=BN_EPSILON, momentum=BN_MOMENTUM, dtype=compute, rngs=rngs
-    )
-
-
-def pointwise(channels_in: int, channels: int, compute: jnp.dtype, rngs: nnx.Rngs) -> nnx.Linear:
-    """Return a 1 × 1 convolution as the matrix product over channels that it is.
-
-    As such its weight gradient is 3–4 times faster on a CPU than as a convolution.
-    """
-    return nnx.Linear(
-        channels_in, channels, use_bias=False, kernel_init=NO_VALUES, dtype=compute, rngs=rngs
     )
 
 

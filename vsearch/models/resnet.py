@@ -4,6 +4,8 @@ He et al., Deep Residual Learning for Image Recognition, CVPR 2016 (arXiv:1512.0
 block a stage, as in the ResNet-10 that is used for few-shot work.
 """
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -12,17 +14,25 @@ from vsearch.models.layers import NO_VALUES
 
 WIDTHS = (32, 64, 128, 256)
 FLOAT32 = jnp.dtype(jnp.float32)
+Padding = Literal["SAME"] | int
 
 
 def convolution(
-    channels_in: int, channels: int, size: int, stride: int, compute: jnp.dtype, rngs: nnx.Rngs
+    channels_in: int,
+    channels: int,
+    size: int,
+    stride: int,
+    compute: jnp.dtype,
+    rngs: nnx.Rngs,
+    padding: Padding = "SAME",
 ) -> nnx.Conv:
-    """Return a convolution without bias."""
+    """Return a convolution without bias, padded to SAME or by so many pixels on every side."""
     return nnx.Conv(
         channels_in,
         channels,
         (size, size),
         stride,
+        padding=padding,
         use_bias=False,
         kernel_init=NO_VALUES,
         dtype=compute,
@@ -39,9 +49,16 @@ class BasicBlock(nnx.Module):
     """Two 3 × 3 convolutions beside a skip, projected where the shape changes."""
 
     def __init__(
-        self, channels_in: int, channels: int, stride: int, compute: jnp.dtype, *, rngs: nnx.Rngs
+        self,
+        channels_in: int,
+        channels: int,
+        stride: int,
+        compute: jnp.dtype,
+        padding: Padding = "SAME",
+        *,
+        rngs: nnx.Rngs,
     ):
-        self.first = convolution(channels_in, channels, 3, stride, compute, rngs)
+        self.first = convolution(channels_in, channels, 3, stride, compute, rngs, padding)
         self.first_norm = batch_norm(channels, compute, rngs)
         self.second = convolution(channels, channels, 3, 1, compute, rngs)
         self.second_norm = batch_norm(channels, compute, rngs)
