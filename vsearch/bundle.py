@@ -2,7 +2,7 @@
 
 Two fingerprints must not blur. The embedding_fingerprint covers the network, its weights up to the
 embedding and the ImageSpec: it keys cached embeddings and every index. The model_fingerprint covers
-that and labels, class vectors and scale: adding a class changes it alone, and the index stays
+that and labels, head and calibration: adding a class changes it alone, and the index stays
 valid. Both are recomputed when a bundle is loaded, so a damaged file is refused.
 """
 
@@ -24,15 +24,16 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from vsearch.data import Label
-from vsearch.errors import BundleError
+from vsearch.errors import BundleError, DataError
 from vsearch.images import ImageSpec
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import abstract_classifier
+from vsearch.objectives import Calibration, objective_named
 from vsearch.storage import sync_tree
 
-SCHEMA = 1
+SCHEMA = 2
 WEIGHTS, MODEL = "weights.safetensors", "model.json"
-CLASS_VECTORS = "head.class_vectors"
+HEAD = "top.head."  # leaves that do not touch the embedding
 Weights = dict[str, NDArray[np.float32]]
 
 __all__ = ["Bundle", "Label", "Weights", "load_weights", "weights_of"]
@@ -45,9 +46,10 @@ class Bundle:
     Attributes:
         network: what decides the network's shape.
         weights: every leaf by dotted name, float32.
-        labels: the classes, in the order of the class vectors.
-        label_column: the catalogue column that the labels came from.
-        scale: what a cosine is multiplied by before the softmax.
+        labels: the classes, in the order of the probabilities.
+        label_columns: the catalogue columns that the labels came from.
+        objective: the name of the kind of classification.
+        calibration: what makes its probabilities honest.
         metrics: figures on val, by name.
         provenance: source and licence of the weights that training started from.
         training: the configuration and the photos that training used, for the record.
@@ -56,8 +58,9 @@ class Bundle:
     network: NetworkSpec
     weights: Weights
     labels: tuple[Label, ...]
-    label_column: str
-    scale: float
+    label_columns: tuple[str, ...]
+    objective: str
+    calibration: Calibration
     metrics: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -72,15 +75,10 @@ class Bundle:
     def embedding_fingerprint(self) -> str:
         """Return 16 hex digits that name the map from a photo to its embedding."""
         digest = hashlib.sha256()
-        digest.update(
-            _canonical(
-                {
-                    "network": self.network.to_json(),
-                }
-            )
-        )
-        for name in sorted(self.weights.keys() - {CLASS_VECTORS}):
-            _add_array(digest, name, self.weights[name])
+        digest.update(_canonical(self.network.to_json()))
+        for name in sorted(self.weights):
+            if not name.startswith(HEAD):
+                _add_array(digest, name, self.weights[name])
         return digest.hexdigest()[:16]
 
     @cached_property
@@ -88,8 +86,10 @@ class Bundle:
         """Return 16 hex digits that name the map from a photo to probabilities."""
         digest = hashlib.sha256(self.embedding_fingerprint.encode())
         digest.update(_canonical([asdict(label) for label in self.labels]))
-        digest.update(_canonical([self.label_column, self.scale]))
-        _add_array(digest, CLASS_VECTORS, self.weights[CLASS_VECTORS])
+        digest.update(_canonical([self.label_columns, self.objective, self.calibration]))
+        for name in sorted(self.weights):
+            if name.startswith(HEAD):
+                _add_array(digest, name, self.weights[name])
         return digest.hexdigest()[:16]
 
     def save(self, models: Path) -> Path:
@@ -120,9 +120,10 @@ class Bundle:
             "embedding_fingerprint": self.embedding_fingerprint,
             "model_fingerprint": self.model_fingerprint,
             "network": self.network.to_json(),
-            "label_column": self.label_column,
-            "labels": [{"name": label.name, "path": label.path} for label in self.labels],
-            "scale": self.scale,
+            "objective": self.objective,
+            "label_columns": list(self.label_columns),
+            "labels": [asdict(label) for label in self.labels],
+            "calibration": dict(self.calibration),
             "metrics": dict(self.metrics),
             "provenance": dict(self.provenance),
             "training": dict(self.training),
@@ -142,12 +143,15 @@ class Bundle:
             weights = load_file(folder / WEIGHTS)
             if model["schema"] != SCHEMA:
                 raise BundleError(
-                    f"{folder}: schema {model['schema']}, this version reads schema {SCHEMA}"
+                    f"{folder}: schema {model['schema']}, this version reads schema {SCHEMA}: "
+                    "train again"
                 )
             bundle = cls._from_json(model, weights)
         except FileNotFoundError as error:
             missing = Path(error.filename or WEIGHTS).name  # safetensors names no file
             raise BundleError(f"no model in {folder}: {missing} is missing") from None
+        except DataError as error:
+            raise BundleError(f"{folder}: {error}") from error
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise BundleError(f"the model in {folder} cannot be read: {error!r}") from error
         bundle._verify(folder, model)
@@ -162,9 +166,13 @@ class Bundle:
                 ImageSpec.from_json(model["network"]["spec"]),
             ),
             weights=weights,
-            labels=tuple(Label(entry["name"], tuple(entry["path"])) for entry in model["labels"]),
-            label_column=model["label_column"],
-            scale=model["scale"],
+            labels=tuple(
+                Label(entry["name"], tuple(entry["path"]), entry["column"])
+                for entry in model["labels"]
+            ),
+            label_columns=tuple(model["label_columns"]),
+            objective=objective_named(model["objective"]).name,
+            calibration=model["calibration"],
             metrics=model["metrics"],
             provenance=model["provenance"],
             training=model["training"],
@@ -172,7 +180,7 @@ class Bundle:
         )
 
     def _verify(self, folder: Path, model: Mapping[str, Any]) -> None:
-        expected = _leaf_shapes(self.network, len(self.labels))
+        expected = _leaf_shapes(self.network, len(self.labels), self.objective)
         for name in sorted(expected.keys() | self.weights.keys()):
             found = self.weights[name].shape if name in self.weights else "nothing"
             if found != expected.get(name, "nothing"):
@@ -205,8 +213,8 @@ def load_weights(module: nnx.Module, weights: Weights) -> None:
     nnx.update(module, nnx.from_flat_state(flat))
 
 
-def _leaf_shapes(network: NetworkSpec, labels: int) -> dict[str, tuple[int, ...]]:
-    state = nnx.state(abstract_classifier(network, labels))
+def _leaf_shapes(network: NetworkSpec, labels: int, objective: str) -> dict[str, tuple[int, ...]]:
+    state = nnx.state(abstract_classifier(network, labels, objective_named(objective)))
     return {
         ".".join(map(str, path)): leaf.get_raw_value().shape
         for path, leaf in nnx.to_flat_state(state)

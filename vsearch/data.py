@@ -21,10 +21,17 @@ from vsearch.taxonomy import CategoryPath
 
 @dataclass(frozen=True)
 class Label:
-    """A class of the model: its name, and the one category path that it maps to."""
+    """A class of the model.
+
+    Attributes:
+        name: what people call it; unique in a model.
+        path: the category path that it maps to; empty where it stands for no place in the tree.
+        column: the catalogue column that it came from; empty where it came from none.
+    """
 
     name: str
     path: CategoryPath
+    column: str = "category"
 
 
 @dataclass(frozen=True)
@@ -37,11 +44,11 @@ class PhotoLimits:
 
 @dataclass(frozen=True)
 class LabelledPhoto:
-    """A photo on disk, known by its content hash, with the index of its label."""
+    """A photo on disk, known by its content hash, with the indices of its labels."""
 
     path: Path
     content_hash: str
-    label: int
+    labels: tuple[int, ...]
     catalogue: bool
 
     def read(self, limits: PhotoLimits) -> bytes:
@@ -67,7 +74,7 @@ class TrainingData:
     """
 
     labels: tuple[Label, ...]
-    label_column: str
+    label_columns: tuple[str, ...]
     train: tuple[LabelledPhoto, ...]
     val: tuple[LabelledPhoto, ...] = ()
     limits: PhotoLimits = field(default_factory=PhotoLimits)
@@ -76,21 +83,29 @@ class TrainingData:
         """Refuse what cannot be trained on.
 
         Raises:
-            DataError: fewer than two labels, a label without a training photo, or a photo that is
-                both in train and in val.
+            DataError: a label without a training photo, or a photo that is both in train and in
+                val. How many labels are enough is the objective's to say.
         """
-        if len(self.labels) < 2:
-            raise DataError(
-                f"a classifier needs at least two labels, the column “{self.label_column}” has "
-                f"{len(self.labels)}"
-            )
-        bare = set(range(len(self.labels))) - {photo.label for photo in self.train}
+        bare = set(range(len(self.labels))) - {lab for photo in self.train for lab in photo.labels}
         if bare:
             names = ", ".join(f"“{self.labels[index].name}”" for index in sorted(bare)[:5])
             raise DataError(f"{len(bare)} labels have no photo to train on: {names}")
         both = {p.content_hash for p in self.train} & {p.content_hash for p in self.val}
         if both:
             raise DataError(f"{len(both)} photos are in both train and val, such as {min(both)}")
+
+    @property
+    def columns(self) -> str:
+        """Return the label columns as people read them: `category, colour`."""
+        return ", ".join(self.label_columns)
+
+
+def targets_of(photos: Sequence[LabelledPhoto], labels: int) -> NDArray[np.bool_]:
+    """Return which labels each photo has, (photos, labels) bool."""
+    targets = np.zeros((len(photos), labels), bool)
+    for row, photo in enumerate(photos):
+        targets[row, list(photo.labels)] = True
+    return targets
 
 
 class BalancedSampler:
@@ -102,11 +117,12 @@ class BalancedSampler:
     """
 
     def __init__(self, photos: Sequence[LabelledPhoto], labels: int, catalogue_share: float):
-        label_of = np.array([photo.label for photo in photos])
-        catalogue = np.array([photo.catalogue for photo in photos])
+        pairs = [(index, label) for index, p in enumerate(photos) for label in p.labels]
+        photo_of, label_of = np.array(pairs, np.int64).reshape(-1, 2).T
+        catalogue = np.array([photo.catalogue for photo in photos], bool)[photo_of]
         self.share = catalogue_share
-        self.further = _Pools(label_of, ~catalogue, labels)
-        self.catalogue = _Pools(label_of, catalogue, labels)
+        self.further = _Pools(photo_of, label_of, ~catalogue, labels)
+        self.catalogue = _Pools(photo_of, label_of, catalogue, labels)
 
     def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the indices of `size` photos, int64."""
@@ -122,13 +138,30 @@ class BalancedSampler:
         )
 
 
+class NaturalSampler:
+    """Draws every photo equally often: labels are as frequent as they are in the catalogue."""
+
+    def __init__(self, photos: Sequence[LabelledPhoto]):
+        self.photos = len(photos)
+
+    def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the indices of `size` photos, int64."""
+        return rng.integers(self.photos, size=size)
+
+
 class _Pools:
     """The photos of each label, packed into one array."""
 
-    def __init__(self, label_of: NDArray[np.int64], chosen: NDArray[np.bool_], labels: int):
-        members = np.flatnonzero(chosen)
-        self.members = members[np.argsort(label_of[members], kind="stable")]
-        self.counts = np.bincount(label_of[members], minlength=labels)
+    def __init__(
+        self,
+        photo_of: NDArray[np.int64],
+        label_of: NDArray[np.int64],
+        chosen: NDArray[np.bool_],
+        labels: int,
+    ):
+        members, own = photo_of[chosen], label_of[chosen]
+        self.members = members[np.argsort(own, kind="stable")]
+        self.counts = np.bincount(own, minlength=labels)
         self.starts = np.cumsum(self.counts) - self.counts
         self.labels = labels
 

@@ -1,5 +1,6 @@
 """Photos to unit vectors and probabilities, in one forward pass."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from vsearch import buckets
-from vsearch.bundle import Bundle, load_weights
-from vsearch.calibration import softmax
+from vsearch.bundle import Bundle, Label, load_weights
 from vsearch.devices import use_compile_cache
 from vsearch.images import ImageSpec
 from vsearch.models.classifier import abstract_classifier
+from vsearch.objectives import objective_named
 from vsearch.precision import Precision, default_precision
 
 
@@ -24,7 +25,9 @@ class Predictions:
     """What the network says of n photos."""
 
     embeddings: NDArray[np.float32]  # (n, dim), unit rows
-    probabilities: NDArray[np.float32]  # (n, labels), rows sum to 1
+    probabilities: NDArray[np.float32]  # (n, labels), 0..1; rows sum to 1 where labels exclude
+    assigned: NDArray[np.bool_]  # (n, labels), the labels that each photo is given
+    shares: NDArray[np.float32]  # (n, labels), what rolls up the category tree; rows sum to 1 or 0
 
 
 class Embedder:
@@ -36,7 +39,9 @@ class Embedder:
         use_compile_cache()
         self.bundle = bundle
         precision = precision or default_precision()
-        network = abstract_classifier(bundle.network, len(bundle.labels), precision.compute)
+        self.objective = objective_named(bundle.objective)
+        labels = len(bundle.labels)
+        network = abstract_classifier(bundle.network, labels, self.objective, precision.compute)
         load_weights(network, bundle.weights)
         network.eval()  # type: ignore[no-untyped-call]
         definition, state = nnx.split(network)
@@ -46,6 +51,7 @@ class Embedder:
             return nnx.merge(definition, state)(pixels)
 
         self._forward, self._state = forward, state
+        self._tree = tree_labels(bundle.labels)
 
     @classmethod
     def load(cls, folder: Path) -> "Embedder":
@@ -88,12 +94,35 @@ class Embedder:
         size = self.spec.size
         if pixels.shape[1:3] != (size, size):
             raise ValueError(f"this network takes photos of {size} × {size}, got {pixels.shape}")
-        embeddings, cosines = buckets.run(
+        embeddings, logits = buckets.run(
             lambda batch: self._forward(self._state, jnp.asarray(batch)), pixels
         )
-        return Predictions(embeddings, softmax(cosines * np.float32(self.bundle.scale)))
+        return self._predictions(embeddings, logits)
+
+    def _predictions(
+        self, embeddings: NDArray[np.float32], logits: NDArray[np.float32]
+    ) -> Predictions:
+        objective, calibration = self.objective, self.bundle.calibration
+        probabilities = objective.probabilities(logits, calibration)
+        return Predictions(
+            embeddings,
+            probabilities,
+            objective.assigned(probabilities, calibration),
+            objective.shares(logits, calibration, self._tree),
+        )
 
     def warm_up(self) -> None:
         """Compile every batch size, so that no shopper waits for it."""
         for size in self.batch_sizes:
             self(np.zeros((size, self.spec.size, self.spec.size, 3), np.uint8))
+
+
+def tree_labels(labels: Sequence[Label]) -> NDArray[np.bool_]:
+    """Return which labels stand for a place in the category tree, (labels,).
+
+    An item has exactly one place. Where labels come from several columns, those of the most
+    telling column that names a place are it; colours beside them are not.
+    """
+    columns = {label.column for label in labels if label.path}
+    telling = next((c for c in ("item_id", "category", *sorted(columns)) if c in columns), None)
+    return np.array([bool(label.path) and label.column == telling for label in labels], bool)

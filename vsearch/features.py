@@ -103,6 +103,11 @@ class FeatureCache:
             unreadable = self._fill(database, photos, extract, progress, stage)
             return self._read(database, photos, unreadable)
 
+    def discard(self) -> None:
+        """Delete the file: features of a network that is not used again."""
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
     def _fill(
         self,
         database: sqlite3.Connection,

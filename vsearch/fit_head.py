@@ -1,38 +1,34 @@
-"""Train the head on cached features of a frozen backbone: seconds on two CPU cores."""
+"""Train projection and head on cached features of a frozen trunk: seconds on two CPU cores."""
 
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 from numpy.typing import NDArray
 
-from vsearch.calibration import negative_log_likelihood
-from vsearch.data import BalancedSampler, LabelledPhoto
-from vsearch.errors import DataError
-from vsearch.models.classifier import Head, abstract_head
+from vsearch.data import BalancedSampler, LabelledPhoto, NaturalSampler, targets_of
+from vsearch.fit import Batch, Check, Fitted, Quality, Task, fit
+from vsearch.models.classifier import TopLayers, abstract_top
 from vsearch.models.initialise import initialise
-from vsearch.objectives import normalised_softmax
+from vsearch.objectives import LossOptions, Objective
+from vsearch.precision import PRECISIONS
 from vsearch.progress import Progress, silent
-
-Parameters = nnx.State[Any, Any]
+from vsearch.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class HeadConfig:
+class HeadConfig(Recipe):
     """How the head is trained; chosen on the val photos of grocery-store (see BENCHMARKS.md)."""
 
     steps: int = 2000
     batch: int = 128
     learning_rate: float = 1e-2
-    weight_decay: float = 1e-4
+    warmup: float = 0.025
     dropout: float = 0.5
-    temperature: float = 0.1
-    catalogue_share: float = 0.125
-    checks: int = 10
 
 
 @dataclass(frozen=True)
@@ -42,133 +38,104 @@ class LabelledFeatures:
     photos: tuple[LabelledPhoto, ...]
     values: NDArray[np.float16]
 
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Return the label of every photo, (photos,) int64."""
-        return np.array([photo.label for photo in self.photos], np.int64)
-
 
 @dataclass(frozen=True)
-class FittedHead:
-    """The head at its best step, with its cosines on val (None without val photos)."""
+class HeadData:
+    """What a head is trained on, and by what it is chosen."""
 
-    head: Head
-    step: int
-    val_cosines: NDArray[np.float32] | None
+    train: LabelledFeatures
+    val: LabelledFeatures
+    labels: int
+    balanced: bool = True
+    options: LossOptions = field(default_factory=LossOptions)
 
 
 def fit_head(
-    train: LabelledFeatures,
-    val: LabelledFeatures,
-    labels: int,
+    data: HeadData,
+    objective: Objective,
     config: HeadConfig,
     *,
     dim: int,
     seed: int,
     progress: Progress = silent,
-) -> FittedHead:
-    """Fit projection and class vectors; keep the step with the best top-1 on val.
+) -> Fitted:
+    """Fit projection and head; keep the state that is best on val.
 
     Raises:
         DataError: the loss is no longer finite; names the step.
     """
-    head = abstract_head(train.values.shape[-1], dim, labels)
-    initialise(head, seed)
-    _standardise(head, train.values)
-    optimizer = nnx.Optimizer(head, _optimizer(config), wrt=nnx.Param)
-    sampler = BalancedSampler(train.photos, labels, config.catalogue_share)
-    rng, key = np.random.default_rng(seed), jax.random.key(seed)
-    label_of, renderings = train.labels, train.values.shape[1]
-    best: tuple[tuple[float, float], FittedHead] | None = None
-    check_every = max(1, config.steps // config.checks)
-    progress("train head", 0, config.steps)
-    for step in range(1, config.steps + 1):
-        chosen = sampler.draw(config.batch, rng)
-        batch = train.values[chosen, rng.integers(renderings, size=config.batch)]
-        loss = _step(
-            head,
-            optimizer,
-            jnp.asarray(batch),
-            jnp.asarray(label_of[chosen]),
-            jax.random.fold_in(key, step),
-            config.dropout,
-            1 / config.temperature,
-        )
-        if step % check_every == 0 or step == config.steps:
-            _check_finite(float(loss), step)
-            candidate = _judge(head, val, step, 1 / config.temperature)
-            if best is None or candidate[0] >= best[0]:
-                best = candidate
-        progress("train head", step, config.steps)
-    if best is None:
-        raise DataError(f"a head needs at least one training step, steps is {config.steps}")
-    return best[1]
+    values = data.train.values
+    top = abstract_top(values.shape[-1], dim, data.labels, objective)
+    initialise(top, seed)
+    if objective.closed_form:
+        objective.fit(top, values.reshape(-1, values.shape[-1]))
+        return Fitted(top, 0, (), 0, None)
+    standardise(top, values)
+    task = Task(
+        name="train head",
+        network=top,
+        trainable=lambda _: True,
+        rate_of=lambda _: 1.0,
+        logits=lambda top, inputs, key: top(inputs, dropout_factors(key, inputs, config))[1],
+        loss=lambda logits, targets: objective.loss(logits, targets, data.options),
+        batches=lambda first: _batches(data, config, seed, first),
+        judge=(lambda top: _judge(top, data, objective)) if data.val.photos else None,
+    )
+    return fit(task, config, config.steps, PRECISIONS["fp32"], seed=seed, progress=progress)
 
 
-def _standardise(head: Head, values: NDArray[np.float16]) -> None:
+def standardise(top: TopLayers, values: NDArray[np.float16]) -> None:
+    """Set the projection's mean and spread from features (photos, renderings, features)."""
     flat = values.reshape(-1, values.shape[-1])
-    head.feature_mean[...] = jnp.asarray(flat.mean(0, dtype=np.float64), jnp.float32)
+    projection = top.projection
+    projection.feature_mean[...] = jnp.asarray(flat.mean(0, dtype=np.float64), jnp.float32)
     # Float16 sums overflow; float64 of a 10 000-photo catalogue would not fit, so by columns.
     spread = np.array([flat[:, i].std(dtype=np.float64) for i in range(flat.shape[1])])
-    head.feature_spread[...] = jnp.asarray(np.maximum(spread, 1e-5), jnp.float32)
+    projection.feature_spread[...] = jnp.asarray(np.maximum(spread, 1e-5), jnp.float32)
 
 
-def _optimizer(config: HeadConfig) -> optax.GradientTransformation:
-    warmup = min(50, config.steps // 10)
-    schedule = optax.warmup_cosine_decay_schedule(
-        0.0, config.learning_rate, warmup, max(config.steps, warmup + 1)
+def dropout_factors(key: jax.Array, features: jax.Array, recipe: Recipe) -> jax.Array | None:
+    """Return what features are multiplied by in training; None where nothing is dropped."""
+    if not recipe.dropout:
+        return None
+    kept = jax.random.bernoulli(key, 1 - recipe.dropout, features.shape)
+    return kept.astype(jnp.float32) / (1 - recipe.dropout)
+
+
+def sampler_of(
+    photos: tuple[LabelledPhoto, ...], labels: int, recipe: Recipe, balanced: bool
+) -> BalancedSampler | NaturalSampler:
+    """Return what draws the photos of a batch."""
+    if balanced:
+        return BalancedSampler(photos, labels, recipe.catalogue_share)
+    return NaturalSampler(photos)
+
+
+def _batches(data: HeadData, config: HeadConfig, seed: int, first: int) -> Iterator[Batch]:
+    sampler = sampler_of(data.train.photos, data.labels, config, data.balanced)
+    targets = targets_of(data.train.photos, data.labels)
+    values = data.train.values
+    for step in range(first, config.steps):
+        rng = np.random.default_rng((seed, step))
+        chosen = sampler.draw(config.batch, rng)
+        renderings = rng.integers(values.shape[1], size=config.batch)
+        yield values[chosen, renderings], targets[chosen].astype(np.float32)
+
+
+def _judge(top: TopLayers, data: HeadData, objective: Objective) -> tuple[Quality, Check]:
+    logits, targets = (
+        head_logits(top, data.val.values[:, 0]),
+        targets_of(data.val.photos, data.labels),
     )
-    # A class vector counts by its direction alone, so decay would only change its learning rate.
-    return optax.adamw(schedule, weight_decay=config.weight_decay, mask=_is_projection)
+    quality = objective.quality(logits, targets)
+    return quality, {"val": quality[0]}
 
 
-def _is_projection(params: Parameters) -> Parameters:
-    def decays(path: tuple[object, ...], _leaf: jax.Array) -> bool:
-        return "project" in jax.tree_util.keystr(path)
-
-    return cast(Parameters, jax.tree.map_with_path(decays, params))
-
-
-@nnx.jit(static_argnames=("dropout", "scale"))
-def _step(
-    head: Head,
-    optimizer: nnx.Optimizer[Head],
-    features: jax.Array,
-    labels: jax.Array,
-    key: jax.Array,
-    dropout: float,
-    scale: float,
-) -> jax.Array:
-    kept = jax.random.bernoulli(key, 1 - dropout, features.shape)
-
-    def loss(head: Head) -> jax.Array:
-        embedding = head.embedding(features, kept.astype(jnp.float32) / (1 - dropout))
-        return normalised_softmax(head.cosines(embedding), labels, scale)
-
-    value: jax.Array
-    value, gradients = nnx.value_and_grad(loss)(head)
-    optimizer.update(head, gradients)
-    return value
-
-
-def _check_finite(loss: float, step: int) -> None:
-    if not np.isfinite(loss):
-        raise DataError(f"the loss is {loss} at step {step}: lower the learning rate")
-
-
-def _judge(
-    head: Head, val: LabelledFeatures, step: int, scale: float
-) -> tuple[tuple[float, float], FittedHead]:
-    """Return how good the head is on val (top-1, then likelihood) and a copy of it."""
-    copy = nnx.clone(head)
-    if not val.photos:
-        return (0.0, 0.0), FittedHead(copy, step, None)
-    cosines = np.asarray(_cosines(head, jnp.asarray(val.values[:, 0])))
-    top1 = float((cosines.argmax(-1) == val.labels).mean())
-    likelihood = -negative_log_likelihood(cosines, val.labels, scale)
-    return (top1, likelihood), FittedHead(copy, step, cosines)
+def head_logits(top: TopLayers, features: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the logits (n, outputs) float32 of features (n, features)."""
+    return np.asarray(_logits(top, jnp.asarray(features)))
 
 
 @nnx.jit
-def _cosines(head: Head, features: jax.Array) -> jax.Array:
-    return head.cosines(head.embedding(features))
+def _logits(top: TopLayers, features: jax.Array) -> jax.Array:
+    return top(features)[1]

@@ -1,212 +1,255 @@
-"""Train every layer, from scratch: for the small networks, where no pretrained weights fit."""
+"""Train a network's layers from photos: the last stages of a pretrained one, or all from scratch.
+
+Photos come as decoded squares; crop, flip and colour are new in every step and computed on the
+device.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 from numpy.typing import NDArray
 
+from vsearch import buckets
 from vsearch.augment import Augmentation
-from vsearch.calibration import negative_log_likelihood
-from vsearch.data import BalancedSampler, LabelledPhoto, PhotoLimits, TrainingData
+from vsearch.augment_on_device import augment
+from vsearch.checkpoints import Checkpoints
+from vsearch.data import LabelledPhoto, TrainingData, targets_of
 from vsearch.errors import DataError
 from vsearch.features import DECODERS, ahead
-from vsearch.images import ImageError, ImageSpec, decode, load
-from vsearch.models.architectures import NetworkSpec
-from vsearch.models.classifier import Classifier, abstract_classifier
-from vsearch.models.initialise import initialise
-from vsearch.objectives import normalised_softmax
+from vsearch.fit import Batch, Check, Fitted, Quality, Task, fit
+from vsearch.fit_head import dropout_factors, sampler_of
+from vsearch.images import ImageError, ImageSpec, load
+from vsearch.models.classifier import Classifier
+from vsearch.models.stages import stage_of
+from vsearch.objectives import LossOptions, Objective
+from vsearch.pixels import SquareCache
 from vsearch.precision import Precision
 from vsearch.progress import Progress, silent
-
-Parameters = nnx.State[Any, Any]
+from vsearch.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
-    """How all layers are trained."""
+class NetworkConfig(Recipe):
+    """How layers are trained from photos.
+
+    Attributes:
+        epochs: how often as many photos are drawn as there are.
+        share: the side of the photos in training, as a share of the side when serving; a multiple
+            of 32 is taken. Smaller is quicker, and a random crop shows things larger than the
+            whole photo does (Touvron et al. 2019, Fixing the train-test resolution discrepancy,
+            arXiv:1906.06423).
+        stage_decay: by what the learning rate shrinks from each stage to the one before it.
+        backbone_rate: the last stage's learning rate as a share of the head's.
+        frozen_norms: whether batch norms keep the statistics that they came with.
+        augmentation: bounds of crop and colour.
+    """
 
     epochs: int = 15
-    batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 5e-2
-    temperature: float = 0.1
-    catalogue_share: float = 0.125
+    share: float = 1.0
+    stage_decay: float = 1.0
+    backbone_rate: float = 1.0
+    frozen_norms: bool = False
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(min_area=0.5))
+
+    def train_size(self, size: int) -> int:
+        """Return the side in training of photos whose side when serving is `size`."""
+        return size if self.share == 1 else max(32, round(self.share * size / 32) * 32)
+
+    def steps(self, photos: int) -> int:
+        """Return how many batches all epochs are."""
+        return self.epochs * -(-photos // self.batch)
+
+
+# Chosen on the val photos of grocery-store (see BENCHMARKS.md).
+FINE_TUNING = NetworkConfig(
+    epochs=6,
+    learning_rate=3e-3,
+    weight_decay=1e-2,
+    clip=5.0,
+    ema=0.99,
+    smoothing=0.1,
+    dropout=0.5,
+    checks=3,
+    share=5 / 7,
+    stage_decay=0.75,
+    backbone_rate=1 / 3,
+    frozen_norms=True,
+    augmentation=Augmentation(min_area=0.35, brightness=0.3, contrast=0.3, saturation=0.3),
+)
+FROM_SCRATCH = NetworkConfig()
 
 
 @dataclass(frozen=True)
-class FittedNetwork:
-    """The network at its best epoch, its cosines on val, and the val photos that could be read."""
+class Training:
+    """The photos of a network's training and how they count."""
 
-    network: Classifier
-    step: int
-    val_cosines: NDArray[np.float32] | None
-    val_labels: NDArray[np.int64]
-    unreadable: dict[str, str]
+    data: TrainingData
+    objective: Objective
+    spec: ImageSpec
+    squares: SquareCache
+    balanced: bool = True
+    options: LossOptions = field(default_factory=LossOptions)
 
 
 def fit_network(
-    data: TrainingData,
-    spec: NetworkSpec,
+    network: Classifier,
+    training: Training,
     config: NetworkConfig,
     precision: Precision,
     *,
+    first_stage: int,
     seed: int,
+    checkpoints: Checkpoints | None = None,
     progress: Progress = silent,
-) -> FittedNetwork:
-    """Train all layers with augmentation; keep the epoch with the best top-1 on val.
+) -> tuple[Fitted, dict[str, str]]:
+    """Train the stages from `first_stage` on, with projection and head; keep the best on val.
+
+    Args:
+        network: filled with starting values.
+        training: the photos.
+        config: how.
+        precision: what the network was made to compute in.
+        first_stage: stages before it stay as they are.
+        seed: decides batches, augmentation and dropout.
+        checkpoints: where to go on from.
+        progress: told of every step.
+
+    Returns:
+        The network at its best, and the photos that could not be read, with reasons.
 
     Raises:
         DataError: the loss is no longer finite (names the step), or no photo can be read.
     """
-    photos = PhotoSource(spec.spec, config.augmentation, data.limits, seed)
-    network = abstract_classifier(spec, len(data.labels), precision.compute)
-    initialise(network, seed)
-    steps_per_epoch = -(-len(data.train) // config.batch)
-    steps = config.epochs * steps_per_epoch
-    optimizer = nnx.Optimizer(network, _optimizer(config, steps), wrt=nnx.Param)
-    val_pixels, val_labels = photos.plain(data.val)
-    best: tuple[tuple[float, float], FittedNetwork] | None = None
-    progress("train network", 0, steps)
-    for step, (pixels, labels) in enumerate(photos.batches(data, config, steps), start=1):
-        loss = _step(network, optimizer, pixels, labels, 1 / config.temperature)
-        if step % steps_per_epoch == 0:
-            if not np.isfinite(float(loss)):
-                raise DataError(
-                    f"the loss is {float(loss)} at step {step}: lower the learning rate"
-                )
-            cosines = _cosines(network, val_pixels, config.batch)
-            quality = _quality(cosines, val_labels, 1 / config.temperature)
-            if best is None or quality >= best[0]:
-                kept = nnx.clone(network)
-                best = quality, FittedNetwork(kept, step, cosines, val_labels, photos.unreadable)
-        progress("train network", step, steps)
-    if best is None:
-        raise DataError(f"training needs at least one epoch, epochs is {config.epochs}")
-    return best[1]
+    data, objective, spec = training.data, training.objective, training.spec
+    photos = PhotoSource(training, config, seed)
+    size = config.train_size(spec.size)
+    last = len(network.trunk.backbone.stage_channels) - 1
+
+    def trainable(leaf: str) -> bool:
+        return stage_of(network.trunk.backbone, leaf) >= first_stage
+
+    def rate_of(leaf: str) -> float:
+        stage = stage_of(network.trunk.backbone, leaf)
+        return 1.0 if stage > last else config.backbone_rate * config.stage_decay ** (last - stage)
+
+    def logits(
+        network: Classifier, inputs: tuple[jax.Array, jax.Array], key: jax.Array
+    ) -> jax.Array:
+        cropping, dropping = jax.random.split(key)
+        pixels = augment(*inputs, cropping, size, config.augmentation)
+        features = network.trunk(pixels, first_stage)
+        return network.top(features, dropout_factors(dropping, features, config))[1]
+
+    pixels, val, unreadable = val_photos(data, spec)
+    targets = targets_of(val, len(data.labels))
+    task = Task(
+        name="train network",
+        network=network,
+        trainable=trainable,
+        rate_of=rate_of,
+        logits=logits,
+        loss=lambda logits, targets: objective.loss(logits, targets, training.options),
+        batches=photos.batches,
+        judge=(lambda network: _judge(network, pixels, targets, objective)) if val else None,
+        frozen_norms=config.frozen_norms,
+    )
+    fitted = fit(
+        task,
+        config,
+        config.steps(len(data.train)),
+        precision,
+        seed=seed,
+        checkpoints=checkpoints,
+        progress=progress,
+    )
+    return fitted, unreadable | photos.unreadable
 
 
 class PhotoSource:
-    """Decodes photos in threads ahead of the network; remembers those it could not read."""
+    """Reads photos in threads ahead of the network; remembers those it could not read."""
 
-    def __init__(self, spec: ImageSpec, augmentation: Augmentation, limits: PhotoLimits, seed: int):
-        self.spec, self.augmentation, self.limits, self.seed = spec, augmentation, limits, seed
+    def __init__(self, training: Training, config: NetworkConfig, seed: int):
+        self.training, self.config, self.seed = training, config, seed
         self.unreadable: dict[str, str] = {}
 
-    def batches(
-        self, data: TrainingData, config: NetworkConfig, steps: int
-    ) -> Iterator[tuple[jax.Array, jax.Array]]:
-        """Yield `steps` balanced batches: pixels (batch, size, size, 3) uint8, labels (batch,)."""
-        sampler = BalancedSampler(data.train, len(data.labels), config.catalogue_share)
-        rng = np.random.default_rng(self.seed)
-        draws = [sampler.draw(config.batch, rng) for _ in range(steps)]
+    def batches(self, first: int) -> Iterator[Batch]:
+        """Yield the batches from step `first` on: squares with their shapes, and targets."""
+        data, config = self.training.data, self.config
+        labels, balanced = len(data.labels), self.training.balanced
+        sampler = sampler_of(data.train, labels, config, balanced)
+        steps = config.steps(len(data.train))
 
-        def render(step: int) -> tuple[jax.Array, jax.Array]:
-            chosen = [data.train[index] for index in draws[step]]
-            views = [self._augmented(p, (self.seed, step, i)) for i, p in enumerate(chosen)]
-            usable = [(v, p.label) for v, p in zip(views, chosen, strict=True) if v is not None]
+        def render(step: int) -> Batch:
+            rng = np.random.default_rng((self.seed, step))
+            chosen = [data.train[index] for index in sampler.draw(config.batch, rng)]
+            usable = [(s, p) for p in chosen if (s := self._square(p)) is not None]
             if not usable:
                 raise DataError(f"no photo of a whole batch can be read: {self.unreadable}")
             # An unreadable photo's place is taken by others of its batch: the shape stays fixed.
             full = [usable[index % len(usable)] for index in range(config.batch)]
-            return jnp.stack([v for v, _ in full]), jnp.asarray([label for _, label in full])
+            squares = np.stack([pixels for (pixels, _), _ in full])
+            aspects = np.array([aspect for (_, aspect), _ in full], np.float32)
+            targets = targets_of([photo for _, photo in full], labels)
+            return (squares, aspects), targets.astype(np.float32)
 
         with ThreadPoolExecutor(DECODERS) as pool:
-            yield from ahead(pool, render, range(steps))
+            yield from ahead(pool, render, range(first, steps))
 
-    def plain(
-        self, photos: tuple[LabelledPhoto, ...]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return the photos as serving sees them, with their labels; unreadable ones left out."""
-        pixels, labels = [], []
-        for photo in photos:
-            try:
-                data = photo.read(self.limits)
-                pixels.append(load(data, self.spec, max_pixels=self.limits.max_pixels))
-                labels.append(photo.label)
-            except ImageError as error:
-                self.unreadable[str(photo.path)] = str(error)
-        shape = (0, self.spec.size, self.spec.size, 3)
-        stacked = np.stack(pixels) if pixels else np.zeros(shape, np.uint8)
-        return stacked, np.array(labels, np.int64)
-
-    def _augmented(
-        self, photo: LabelledPhoto, seed: tuple[int, int, int]
-    ) -> NDArray[np.uint8] | None:
+    def _square(self, photo: LabelledPhoto) -> tuple[NDArray[np.uint8], float] | None:
         try:
-            data = photo.read(self.limits)
-            image = decode(data, max_pixels=self.limits.max_pixels, shorter_side=2 * self.spec.size)
+            return self.training.squares.get(photo)
         except ImageError as error:
             self.unreadable[str(photo.path)] = str(error)
             return None
-        return self.augmentation.apply(image, self.spec, np.random.default_rng(seed))
 
 
-def _optimizer(config: NetworkConfig, steps: int) -> optax.GradientTransformation:
-    warmup = min(100, steps // 10)
-    schedule = optax.warmup_cosine_decay_schedule(
-        0.0, config.learning_rate, warmup, max(steps, warmup + 1)
-    )
-    return optax.adamw(schedule, weight_decay=config.weight_decay, mask=_is_kernel)
+def val_photos(
+    data: TrainingData, spec: ImageSpec
+) -> tuple[NDArray[np.uint8], tuple[LabelledPhoto, ...], dict[str, str]]:
+    """Return val photos as serving sees them, those that could be read, and why others could not.
+
+    The first is (n, size, size, 3) uint8.
+    """
+    pixels, kept, unreadable = [], [], {}
+    for photo in data.val:
+        try:
+            pixels.append(load(photo.read(data.limits), spec, max_pixels=data.limits.max_pixels))
+            kept.append(photo)
+        except ImageError as error:
+            unreadable[str(photo.path)] = str(error)
+    shape = (0, spec.size, spec.size, 3)
+    return np.stack(pixels) if pixels else np.zeros(shape, np.uint8), tuple(kept), unreadable
 
 
-def _is_kernel(params: Parameters) -> Parameters:
-    def decays(path: tuple[object, ...], _leaf: jax.Array) -> bool:
-        return "kernel" in jax.tree_util.keystr(path)
-
-    return cast(Parameters, jax.tree.map_with_path(decays, params))
-
-
-@nnx.jit(static_argnames=("scale",))
-def _step(
-    network: Classifier,
-    optimizer: nnx.Optimizer[Classifier],
-    pixels: jax.Array,
-    labels: jax.Array,
-    scale: float,
-) -> jax.Array:
-    def loss(network: Classifier) -> jax.Array:
-        _, cosines = network(pixels)
-        return normalised_softmax(cosines, labels, scale)
-
-    network.train()  # type: ignore[no-untyped-call]
-    value: jax.Array
-    value, gradients = nnx.value_and_grad(loss)(network)
-    optimizer.update(network, gradients)
-    return value
-
-
-def _cosines(
-    network: Classifier, pixels: NDArray[np.uint8], batch: int
-) -> NDArray[np.float32] | None:
-    if not len(pixels):
-        return None
-    padded = np.concatenate([pixels, np.repeat(pixels[:1], -len(pixels) % batch, axis=0)])
-    parts = [
-        _eval_cosines(network, jnp.asarray(padded[i : i + batch]))
-        for i in range(0, len(padded), batch)
-    ]
-    return np.concatenate([np.asarray(part) for part in parts])[: len(pixels)]
-
-
-@nnx.jit
-def _eval_cosines(network: Classifier, pixels: jax.Array) -> jax.Array:
+def network_logits(network: Classifier, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logits (n, outputs) float32 of photos (n, size, size, 3) uint8, n ≥ 1."""
     network.eval()  # type: ignore[no-untyped-call]
-    _, cosines = network(pixels)
-    return cosines
+    definition, state = nnx.split(network)
+    (logits,) = buckets.run(
+        lambda batch: (_forward(definition, state, jnp.asarray(batch)),), pixels
+    )
+    return logits
 
 
-def _quality(
-    cosines: NDArray[np.float32] | None, labels: NDArray[np.int64], scale: float
-) -> tuple[float, float]:
-    if cosines is None:
-        return 0.0, 0.0
-    top1 = float((cosines.argmax(-1) == labels).mean())
-    return top1, -negative_log_likelihood(cosines, labels, scale)
+@jax.jit(static_argnums=0)
+def _forward(definition: Any, state: nnx.State[Any, Any], pixels: jax.Array) -> jax.Array:  # noqa: ANN401
+    logits: jax.Array = nnx.merge(definition, state)(pixels)[1]
+    return logits
+
+
+def _judge(
+    network: Classifier,
+    pixels: NDArray[np.uint8],
+    targets: NDArray[np.bool_],
+    objective: Objective,
+) -> tuple[Quality, Check]:
+    quality = objective.quality(network_logits(network, pixels), targets)
+    return quality, {"val": quality[0]}

@@ -1,15 +1,19 @@
 """Train a classifier on labelled photos and return it as a bundle.
 
-Two ways, chosen by the weights: with pretrained weights the backbone stays as it is, its features
-are cached once and the head is trained on them; without, every layer is trained from scratch.
+With pretrained weights: features of the network as it came → a head on them → the last stages
+trained together with it → features of what that made → the head again, on photos of full size.
+Without: every layer from scratch.
 """
 
 import hashlib
+import json
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import flax
 import jax
@@ -19,91 +23,63 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from vsearch import buckets
-from vsearch.bundle import Bundle, Weights, weights_of
-from vsearch.calibration import fit_scale, negative_log_likelihood
-from vsearch.data import TrainingData
+from vsearch.bundle import Bundle, weights_of
+from vsearch.checkpoints import Checkpoints
+from vsearch.data import LabelledPhoto, TrainingData, targets_of
 from vsearch.devices import use_compile_cache
-from vsearch.errors import DataError, WeightsError
-from vsearch.features import Extractor, FeatureCache, PhotoFeatures, Renderings
-from vsearch.fit_head import HeadConfig, LabelledFeatures, fit_head
-from vsearch.fit_network import NetworkConfig, fit_network
-from vsearch.metrics import top_k_accuracy
-from vsearch.models.architectures import ARCHITECTURES, NetworkSpec
-from vsearch.models.classifier import Trunk, abstract_trunk
-from vsearch.models.efficientnet_lite import EfficientNetLite
-from vsearch.precision import PRECISIONS, Precision, default_precision
-from vsearch.pretrained import load_efficientnet_lite0
+from vsearch.features import DECODERS, Extractor, FeatureCache, PhotoFeatures, Renderings, ahead
+from vsearch.fit import Check, Fitted, Speed
+from vsearch.fit_head import HeadConfig, HeadData, LabelledFeatures, fit_head, head_logits
+from vsearch.fit_network import NetworkConfig, Training, fit_network, network_logits, val_photos
+from vsearch.images import ImageError
+from vsearch.models.architectures import NetworkSpec
+from vsearch.models.classifier import Classifier, Trunk, abstract_classifier
+from vsearch.models.initialise import initialise
+from vsearch.objectives import DEFAULT, LossOptions, objective_named
+from vsearch.pixels import SquareCache
+from vsearch.pretrained_interim import load_pretrained
 from vsearch.progress import Progress, silent
+from vsearch.train_config import TrainConfig
 
 __all__ = ["HeadConfig", "NetworkConfig", "TrainConfig", "TrainResult", "photo_set", "train"]
 
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """What is trained and how.
-
-    The defaults train EfficientNet-Lite0's head: on grocery-store (81 labels, 2,721 photos) about
-    two minutes on two CPU cores, nearly all of it computing features once.
-    """
-
-    backbone: str = "efficientnet-lite0"
-    weights: Literal["package", "none"] | None = None  # None: package where the backbone has one
-    dim: int = 256
-    seed: int = 0
-    precision: str | None = None  # None: what suits the device
-    renderings: int = 4
-    head: HeadConfig = field(default_factory=HeadConfig)
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-
-    def __post_init__(self) -> None:
-        """Refuse names that do not exist.
-
-        Raises:
-            DataError: an unknown backbone or precision.
-            WeightsError: pretrained weights for a backbone that has none.
-        """
-        known: tuple[tuple[str, str | None, list[str]], ...] = (
-            ("backbone", self.backbone, list(ARCHITECTURES)),
-            ("precision", self.precision, list(PRECISIONS)),
-        )
-        for kind, name, choices in known:
-            if name is not None and name not in choices:
-                raise DataError(f"no {kind} “{name}”; there are {', '.join(choices)}")
-        if self.weights == "package" and self.backbone != "efficientnet-lite0":
-            raise WeightsError(f"no package ships weights for {self.backbone}: use weights “none”")
-
-    @property
-    def pretrained(self) -> bool:
-        """Say whether training starts from pretrained weights."""
-        return (self.weights or _default_weights(self.backbone)) == "package"
-
-    @property
-    def computed_in(self) -> Precision:
-        """Return the precision that was asked for, or that suits the device."""
-        return PRECISIONS[self.precision] if self.precision else default_precision()
-
-
-def _default_weights(backbone: str) -> str:
-    return "package" if backbone == "efficientnet-lite0" else "none"
+SQUARE = 8 / 7  # side of the kept squares, as a multiple of the photo's side when serving
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The trained model, and the photos that could not be read, with the reason of each."""
+    """The trained model, and what training met.
+
+    Attributes:
+        bundle: the model; `training["history"]` holds what every check on val found.
+        unreadable: photos that could not be read, with the reason of each.
+        speed: how fast layers were trained from photos; None where only a head was.
+        skipped: fp16 steps that overflowed and changed nothing.
+    """
 
     bundle: Bundle
     unreadable: Mapping[str, str]
+    speed: Speed | None = None
+    skipped: int = 0
 
 
 def train(
-    data: TrainingData, config: TrainConfig, *, cache: Path, progress: Progress = silent
+    data: TrainingData,
+    config: TrainConfig,
+    *,
+    cache: Path,
+    checkpoint_seconds: float = 60.0,
+    progress: Progress = silent,
 ) -> TrainResult:
     """Train a classifier, calibrate it on val, and return it.
 
+    A run that was killed goes on where it stopped when it is called again with the same arguments.
+
     Args:
-        data: the labelled photos; val chooses the best step and fits the scale.
+        data: the labelled photos; val chooses the best step and calibrates.
         config: what is trained and how.
-        cache: a folder for features that can be used again; may be deleted at any time.
+        cache: a folder for features, decoded photos and checkpoints; may be deleted at any time.
+        checkpoint_seconds: how often the state of a long training is kept.
         progress: told of every stage.
 
     Raises:
@@ -111,42 +87,237 @@ def train(
         WeightsError: the pretrained weights are missing or damaged.
     """
     use_compile_cache()
-    if config.pretrained:
-        return _train_head(data, config, cache, progress)
-    return _train_network(data, config, progress)
+    run = _Training(data, config, cache, checkpoint_seconds, progress)
+    return run.pretrained() if config.pretrained else run.from_scratch()
 
 
-def _train_head(
-    data: TrainingData, config: TrainConfig, cache: Path, progress: Progress
-) -> TrainResult:
-    spec = NetworkSpec(config.backbone, config.dim)
-    trunk = abstract_trunk(spec, config.computed_in.compute)
-    assert isinstance(trunk.backbone, EfficientNetLite)
-    provenance = load_efficientnet_lite0(trunk.backbone)
-    renderings = Renderings(spec.spec, config.renderings)
-    extract = feature_extractor(trunk)
-    key = f"{provenance.sha256} {spec.to_json()} {config.computed_in.name}"
-    features = FeatureCache(cache, key, renderings, data.limits).compute(
-        data.train, extract, progress=progress
-    )
-    plain = FeatureCache(cache, key, replace(renderings, count=1), data.limits).compute(
-        data.val, extract, progress=progress, stage="features of val"
-    )
-    data, train, val = _readable(data, features, plain)
-    fitted = fit_head(
-        train,
-        val,
-        len(data.labels),
-        config.head,
-        dim=config.dim,
-        seed=config.seed,
-        progress=progress,
-    )
-    weights = _prefixed("trunk", trunk) | _prefixed("head", fitted.head)
-    outcome = _Outcome(fitted.step, fitted.val_cosines, val.labels)
-    bundle = _bundle(data, config, spec, weights, outcome, 1 / config.head.temperature)
-    unreadable = {str(path): reason for path, reason in (*features.unreadable, *plain.unreadable)}
-    return TrainResult(replace(bundle, provenance=asdict(provenance)), unreadable)
+class _Training:
+    """One call of `train`: what its steps share."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        config: TrainConfig,
+        cache: Path,
+        checkpoint_seconds: float,
+        progress: Progress,
+    ) -> None:
+        self.objective = objective_named(config.objective or DEFAULT)
+        self.objective.check(data)
+        self.data, self.config, self.cache, self.progress = data, config, cache, progress
+        self.checkpoint_seconds = checkpoint_seconds
+        self.spec = NetworkSpec(config.backbone, config.dim)
+        self.provenance: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
+        self.history: dict[str, Sequence[Check]] = {}
+        self.fitted: Fitted | None = None  # of the layers that are trained from photos
+
+    def pretrained(self) -> TrainResult:
+        network = self._start()
+        head, val = self._fit_head(network, self.provenance["sha256"], keep=True)
+        first = self.config.first_stage(len(network.trunk.backbone.stage_channels))
+        if first is not None:
+            network = self._fit_network(network, first)
+            head, val = self._fit_head(network, digest_of(network.trunk), keep=False)
+        logits = head_logits(network.top, val.values[:, 0]) if val.photos else None
+        return self._result(network, head.step, logits, val.photos)
+
+    def from_scratch(self) -> TrainResult:
+        self._drop_unreadable()
+        self.provenance = {
+            "name": self.config.backbone,
+            "source": "trained from scratch on the shop's own photos",
+        }
+        network = abstract_classifier(
+            self.spec, len(self.data.labels), self.objective, self.config.computed_in.compute
+        )
+        initialise(network, self.config.seed)
+        network = self._fit_network(network, 0)
+        pixels, val, _ = val_photos(self.data, self.spec.spec)
+        logits = network_logits(network, pixels) if val else None
+        assert self.fitted is not None
+        return self._result(network, self.fitted.step, logits, val)
+
+    def _start(self) -> Classifier:
+        """Return the network with pretrained weights below and no values above."""
+        labels, compute = len(self.data.labels), self.config.computed_in.compute
+        network = abstract_classifier(self.spec, labels, self.objective, compute)
+        loaded = load_pretrained(self.config.backbone, network.trunk.backbone, self.config.source)
+        if loaded.image is not None:
+            self.spec = replace(self.spec, image=loaded.image)
+            network.trunk.mean, network.trunk.std = loaded.image.mean, loaded.image.std
+        self.provenance = asdict(loaded.provenance)
+        return network
+
+    def _fit_head(
+        self, network: Classifier, trunk: str, *, keep: bool
+    ) -> tuple[Fitted, LabelledFeatures]:
+        """Train projection and head on the trunk's features; put them on the network."""
+        extract = feature_extractor(network.trunk)
+        train = self._features("features", self.data.train, extract, trunk, keep=keep)
+        val = self._features("features of val", self.data.val, extract, trunk, keep=keep)
+        data = self._head_data(train, val)
+        config = self.config
+        head = fit_head(
+            data,
+            self.objective,
+            config.head,
+            dim=config.dim,
+            seed=config.seed,
+            progress=self.progress,
+        )
+        network.top = head.network  # type: ignore[assignment]
+        self.history["head"] = head.history
+        return head, data.val
+
+    def _features(
+        self,
+        stage: str,
+        photos: Sequence[LabelledPhoto],
+        extract: Extractor,
+        trunk: str,
+        *,
+        keep: bool,
+    ) -> PhotoFeatures:
+        count = self.config.renderings if stage == "features" else 1
+        key = f"{trunk} {self.spec.to_json()} {self.config.computed_in.name}"
+        renderings = Renderings(self.spec.spec, count)
+        kept = FeatureCache(self.cache, key, renderings, self.data.limits)
+        found = kept.compute(photos, extract, progress=self.progress, stage=stage)
+        if not keep:
+            kept.discard()
+        self.unreadable |= {str(path): reason for path, reason in found.unreadable}
+        return found
+
+    def _head_data(self, train: PhotoFeatures, val: PhotoFeatures) -> HeadData:
+        """Return what can be trained on: labels none of whose photos can be read drop out."""
+        self.data = readable(replace(self.data, train=train.photos, val=val.photos))
+        self.objective.check(self.data)
+        left = {label for photo in train.photos for label in photo.labels}
+        kept = [i for i, photo in enumerate(val.photos) if left.intersection(photo.labels)]
+        return HeadData(
+            LabelledFeatures(self.data.train, train.values),
+            LabelledFeatures(self.data.val, val.values[kept]),
+            len(self.data.labels),
+            self.config.imbalance == "balanced",
+            self._loss_options(self.config.head.smoothing),
+        )
+
+    def _fit_network(self, network: Classifier, first_stage: int) -> Classifier:
+        config = self.config.network_config
+        with closing(self._squares()) as squares:
+            training = Training(
+                self.data,
+                self.objective,
+                self.spec.spec,
+                squares,
+                self.config.imbalance == "balanced",
+                self._loss_options(config.smoothing),
+            )
+            checkpoints = Checkpoints(
+                self.cache / f"training-{self._key(first_stage)}", self.checkpoint_seconds
+            )
+            self.fitted, unreadable = fit_network(
+                network,
+                training,
+                config,
+                self.config.computed_in,
+                first_stage=first_stage,
+                seed=self.config.seed,
+                checkpoints=checkpoints,
+                progress=self.progress,
+            )
+        checkpoints.discard()
+        self.unreadable |= unreadable
+        self.history["network"] = self.fitted.history
+        return self.fitted.network  # type: ignore[return-value]
+
+    def _key(self, first_stage: int) -> str:
+        """Return a name of all that the training of layers depends on."""
+        config = json.dumps(asdict(self.config), sort_keys=True)
+        versions = f"{jax.__version__} {flax.__version__} {jax.default_backend()}"
+        parts = (config, photo_set(self.data), versions, str(first_stage), str(self.provenance))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def _squares(self) -> SquareCache:
+        return SquareCache(self.cache, round(self.spec.spec.size * SQUARE), self.data.limits)
+
+    def _drop_unreadable(self) -> None:
+        """Decode all training photos once, so that labels without a readable one drop out."""
+        photos = self.data.train
+        self.progress("read photos", 0, len(photos))
+        with closing(self._squares()) as squares, ThreadPoolExecutor(DECODERS) as pool:
+
+            def reason(photo: LabelledPhoto) -> str | None:
+                try:
+                    squares.get(photo)
+                except ImageError as error:
+                    return str(error)
+                return None
+
+            for done, (photo, told) in enumerate(
+                zip(photos, ahead(pool, reason, photos), strict=True), start=1
+            ):
+                if told is not None:
+                    self.unreadable[str(photo.path)] = told
+                self.progress("read photos", done, len(photos))
+        kept = tuple(photo for photo in photos if str(photo.path) not in self.unreadable)
+        self.data = readable(replace(self.data, train=kept, labels=self.data.labels))
+        self.objective.check(self.data)
+
+    def _loss_options(self, smoothing: float) -> LossOptions:
+        if self.config.imbalance != "logit-adjusted":
+            return LossOptions(smoothing)
+        counts = targets_of(self.data.train, len(self.data.labels)).sum(axis=0)
+        prior = np.log(counts / len(self.data.train))
+        return LossOptions(smoothing, tuple(prior.tolist()))
+
+    def _result(
+        self,
+        network: Classifier,
+        step: int,
+        logits: NDArray[np.float32] | None,
+        val: Sequence[LabelledPhoto],
+    ) -> TrainResult:
+        targets = targets_of(val, len(self.data.labels))
+        outputs = np.zeros((0, 1), np.float32) if logits is None else logits
+        calibration = self.objective.calibrate(outputs, targets)
+        metrics = {}
+        if logits is not None:
+            probabilities = self.objective.probabilities(logits, calibration)
+            metrics = self.objective.metrics(probabilities, targets, calibration)
+        speed = self.fitted.speed if self.fitted else None
+        bundle = Bundle(
+            network=self.spec,
+            weights=weights_of(network),
+            labels=self.data.labels,
+            label_columns=self.data.label_columns,
+            objective=self.objective.name,
+            calibration=calibration,
+            metrics={f"val_{name}": value for name, value in metrics.items()},
+            provenance=self.provenance,
+            training=self._record(step, speed),
+        )
+        skipped = self.fitted.skipped if self.fitted else 0
+        return TrainResult(bundle, self.unreadable, speed, skipped)
+
+    def _record(self, step: int, speed: Speed | None) -> dict[str, Any]:
+        """Return what model.json tells of the training."""
+        return {
+            "config": asdict(self.config),
+            "chosen_step": step,
+            "history": {name: list(checks) for name, checks in self.history.items()},
+            "photos": {"train": len(self.data.train), "val": len(self.data.val)},
+            "photo_set": photo_set(self.data),
+            "precision": self.config.computed_in.name,
+            "device": str(jax.devices()[0].device_kind),
+            "speed": speed.to_json() if speed else None,
+            "versions": {
+                "python": platform.python_version(),
+                "jax": jax.__version__,
+                "flax": flax.__version__,
+            },
+        }
 
 
 def feature_extractor(trunk: Trunk) -> Extractor:
@@ -165,96 +336,34 @@ def feature_extractor(trunk: Trunk) -> Extractor:
     return extract
 
 
-def _readable(
-    data: TrainingData, train: PhotoFeatures, val: PhotoFeatures
-) -> tuple[TrainingData, LabelledFeatures, LabelledFeatures]:
-    """Return what can be trained on: labels none of whose photos can be read drop out.
-
-    Raises:
-        DataError: fewer than two labels are left.
-    """
-    left = sorted({photo.label for photo in train.photos})
+def readable(data: TrainingData) -> TrainingData:
+    """Return the data without the labels that have no training photo left."""
+    left = sorted({label for photo in data.train for label in photo.labels})
     position = {old: new for new, old in enumerate(left)}
 
-    def relabelled(part: PhotoFeatures) -> LabelledFeatures:
-        kept = [index for index, photo in enumerate(part.photos) if photo.label in position]
-        photos = (part.photos[index] for index in kept)
-        renumbered = tuple(replace(photo, label=position[photo.label]) for photo in photos)
-        return LabelledFeatures(renumbered, part.values[kept])
+    def relabelled(photos: Sequence[LabelledPhoto]) -> tuple[LabelledPhoto, ...]:
+        kept = ((p, tuple(position[old] for old in p.labels if old in position)) for p in photos)
+        return tuple(replace(photo, labels=labels) for photo, labels in kept if labels)
 
-    trained, chosen = relabelled(train), relabelled(val)
-    labels = tuple(data.labels[old] for old in left)
-    return replace(data, labels=labels, train=trained.photos, val=chosen.photos), trained, chosen
-
-
-def _train_network(data: TrainingData, config: TrainConfig, progress: Progress) -> TrainResult:
-    spec = NetworkSpec(config.backbone, config.dim)
-    fitted = fit_network(
-        data, spec, config.network, config.computed_in, seed=config.seed, progress=progress
-    )
-    outcome = _Outcome(fitted.step, fitted.val_cosines, fitted.val_labels)
-    weights = weights_of(fitted.network)
-    bundle = _bundle(data, config, spec, weights, outcome, 1 / config.network.temperature)
-    provenance = {"name": spec.backbone, "source": "trained from scratch on the shop's own photos"}
-    return TrainResult(replace(bundle, provenance=provenance), fitted.unreadable)
-
-
-def _prefixed(prefix: str, module: nnx.Module) -> Weights:
-    return {f"{prefix}.{name}": array for name, array in weights_of(module).items()}
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    step: int
-    val_cosines: NDArray[np.float32] | None
-    val_labels: NDArray[np.int64]
-
-
-def _bundle(
-    data: TrainingData,
-    config: TrainConfig,
-    spec: NetworkSpec,
-    weights: Weights,
-    outcome: _Outcome,
-    trained_scale: float,
-) -> Bundle:
-    cosines, labels = outcome.val_cosines, outcome.val_labels
-    scale = trained_scale if cosines is None else fit_scale(cosines, labels)
-    return Bundle(
-        network=spec,
-        weights=weights,
-        labels=data.labels,
-        label_column=data.label_column,
-        scale=scale,
-        metrics={} if cosines is None else _metrics(cosines, labels, scale),
-        training={
-            "config": asdict(config),
-            "chosen_step": outcome.step,
-            "photos": {"train": len(data.train), "val": len(data.val)},
-            "photo_set": photo_set(data),
-            "precision": config.computed_in.name,
-            "device": str(jax.devices()[0].device_kind),
-            "versions": {
-                "python": platform.python_version(),
-                "jax": jax.__version__,
-                "flax": flax.__version__,
-            },
-        },
+    return replace(
+        data,
+        labels=tuple(data.labels[old] for old in left),
+        train=relabelled(data.train),
+        val=relabelled(data.val),
     )
 
 
-def _metrics(
-    cosines: NDArray[np.float32], labels: NDArray[np.int64], scale: float
-) -> dict[str, float]:
-    return {
-        "val_top1": top_k_accuracy(cosines, labels, 1),
-        "val_top5": top_k_accuracy(cosines, labels, 5),
-        "val_nll": negative_log_likelihood(cosines, labels, scale),
-    }
+def digest_of(module: nnx.Module) -> str:
+    """Return a digest of a module's weights."""
+    digest = hashlib.sha256()
+    for name, array in sorted(weights_of(module).items()):
+        digest.update(name.encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def photo_set(data: TrainingData) -> str:
     """Return a digest of the photos trained on and chosen with, and of their labels."""
     parts = (("train", data.train), ("val", data.val))
-    lines = (f"{name} {p.content_hash} {p.label}" for name, part in parts for p in part)
+    lines = (f"{name} {p.content_hash} {p.labels}" for name, part in parts for p in part)
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

@@ -29,7 +29,7 @@ def noisy_photo(path: Path, label: int, seed: int) -> LabelledPhoto:
     pixels = np.array(COLOURS[label]) + rng.normal(0, 30, (40, 48, 3))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
-    return LabelledPhoto(path, content_hash(path.read_bytes()), label, catalogue=seed == 0)
+    return LabelledPhoto(path, content_hash(path.read_bytes()), (label,), catalogue=seed == 0)
 
 
 @pytest.fixture
@@ -43,5 +43,5 @@ def colours(tmp_path: Path) -> TrainingData:
         )
         for split, seeds in (("train", range(6)), ("val", range(10, 13)))
     }
-    labels = tuple(Label(name, ("Paint", name)) for name in ("red", "green", "blue"))
-    return TrainingData(labels, "colour", photos["train"], photos["val"])
+    labels = tuple(Label(name, ("Paint", name), "colour") for name in ("red", "green", "blue"))
+    return TrainingData(labels, ("colour",), photos["train"], photos["val"])

@@ -40,7 +40,7 @@ def test_a_small_network_learns_from_scratch_and_serves(
     embedder = Embedder.load(bundle.save(tmp_path / "models"))
     pixels = pixels_of(colours, embedder)
     predictions = embedder(pixels)
-    assert predictions.probabilities.argmax(1).tolist() == [p.label for p in colours.val]
+    assert predictions.probabilities.argmax(1).tolist() == [p.labels[0] for p in colours.val]
     np.testing.assert_allclose(predictions.probabilities.sum(1), 1, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(predictions.embeddings, axis=1), 1, atol=1e-5)
     # Bigger or smaller batches, padded or not: the same photo, the same vector.
@@ -84,7 +84,7 @@ def test_a_label_without_a_readable_photo_drops_out_and_the_rest_is_trained(
     colours: TrainingData, tmp_path: Path
 ) -> None:
     for photo in colours.train:
-        if photo.label == 1:
+        if photo.labels[0] == 1:
             photo.path.write_bytes(b"no photo")
     config = TrainConfig(renderings=1, dim=8, head=HeadConfig(steps=40, batch=8))
     stages: set[str] = set()
@@ -96,7 +96,7 @@ def test_a_label_without_a_readable_photo_drops_out_and_the_rest_is_trained(
     assert result.bundle.provenance["licence"] == "Apache-2.0"
     assert stages == {"features", "features of val", "train head"}
     for photo in colours.train:
-        if photo.label == 2:
+        if photo.labels[0] == 2:
             photo.path.write_bytes(b"no photo")
     with pytest.raises(DataError, match="at least two labels"):
         train(colours, config, cache=tmp_path / "other")
@@ -125,7 +125,7 @@ def features(data: TrainingData, noise: float = 0.5) -> tuple[LabelledFeatures, 
         clean = np.eye(3, 6)[labels][:, None] * 3 + np.array([5, 0, 0, 100, 0, 0])
         return np.asarray(clean + rng.normal(0, noise, (len(labels), 2, 6)), np.float16)
 
-    train_labels, val_labels = ([p.label for p in part] for part in (data.train, data.val))
+    train_labels, val_labels = ([p.labels[0] for p in part] for part in (data.train, data.val))
     return (
         LabelledFeatures(data.train, of(data.train, train_labels)),
         LabelledFeatures(data.val, of(data.val, val_labels)),
@@ -145,7 +145,7 @@ def test_the_head_learns_standardises_and_reports(colours: TrainingData) -> None
         progress=lambda *report: stages.append(report),
     )
     assert fitted.val_cosines is not None
-    assert fitted.val_cosines.argmax(1).tolist() == [p.label for p in colours.val]
+    assert fitted.val_cosines.argmax(1).tolist() == [p.labels[0] for p in colours.val]
     assert (stages[0], stages[-1]) == (("train head", 0, 60), ("train head", 60, 60))
     np.testing.assert_allclose(
         fitted.head.feature_mean[...], train_features.values.mean((0, 1), np.float64), rtol=1e-3

@@ -1,9 +1,8 @@
-"""The classifier: a CNN, its pooled features, the unit-length embedding, the class scores.
+"""The classifier: a CNN, its pooled features, the unit-length embedding, the objective's head.
 
-Normalised softmax (Zhai & Wu, Classification is a Strong Baseline for Deep Metric Learning, BMVC
-2019, arXiv:1811.12649): the embedding is layer-normalised without affine and scaled to unit length,
-class vectors are unit vectors, and a logit is their cosine times a scale. What the classifier
-learns to tell apart is thus just what cosine search over embeddings tells apart.
+The embedding is layer-normalised without affine and scaled to unit length (Zhai & Wu,
+Classification is a Strong Baseline for Deep Metric Learning, BMVC 2019, arXiv:1811.12649), whatever
+the objective: cosine search over it needs no more.
 """
 
 import jax
@@ -12,8 +11,9 @@ from flax import nnx
 
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.layers import NO_VALUES
+from vsearch.models.unit_rows import EPSILON, unit_rows
+from vsearch.objectives.base import Objective
 
-EPSILON = 1e-6
 FLOAT32 = jnp.dtype(jnp.float32)
 
 
@@ -21,30 +21,23 @@ class FeatureStatistic(nnx.Variable[jax.Array]):
     """Mean and spread of the pooled features over the training photos; not trained."""
 
 
-class Head(nnx.Module):
-    """Pooled features → unit-length embedding → cosines with the class vectors."""
+class Projection(nnx.Module):
+    """Pooled features → standardised features → unit-length embedding."""
 
-    def __init__(self, features: int, dim: int, labels: int, *, rngs: nnx.Rngs):
+    def __init__(self, features: int, dim: int, *, rngs: nnx.Rngs):
         self.feature_mean = FeatureStatistic(jnp.zeros(features))
         self.feature_spread = FeatureStatistic(jnp.ones(features))
         self.project = nnx.Linear(features, dim, use_bias=False, kernel_init=NO_VALUES, rngs=rngs)
-        self.class_vectors = nnx.Param(jnp.zeros((labels, dim)))
 
-    def embedding(self, features: jax.Array, dropout: jax.Array | None = None) -> jax.Array:
-        """Map features (n, features) to unit rows (n, dim), float32.
-
-        Args:
-            features: pooled features, any float dtype.
-            dropout: factors of shape (n, features), as training draws them; none when serving.
-        """
+    def standardise(self, features: jax.Array) -> jax.Array:
+        """Return features (n, features) of any float dtype with mean 0 and spread 1, float32."""
         x = features.astype(jnp.float32)
-        x = (x - self.feature_mean[...][None]) / self.feature_spread[...][None]
-        z = self.project(x if dropout is None else x * dropout)
-        return unit_rows(z - z.mean(-1, keepdims=True))
+        return (x - self.feature_mean[...][None]) / self.feature_spread[...][None]
 
-    def cosines(self, embedding: jax.Array) -> jax.Array:
-        """Return the cosine of every embedding with every class vector, (n, labels) float32."""
-        return embedding @ unit_rows(self.class_vectors[...]).T
+    def embed(self, standardised: jax.Array) -> jax.Array:
+        """Map standardised features (n, features) to unit rows (n, dim), float32."""
+        z = self.project(standardised)
+        return unit_rows(z - z.mean(-1, keepdims=True))
 
 
 class Trunk(nnx.Module):
@@ -58,30 +51,70 @@ class Trunk(nnx.Module):
         self.mean, self.std = spec.spec.mean, spec.spec.std
         self.size = 2 * sum(self.backbone.stage_channels[stage] for stage in self.pooled)
 
-    def __call__(self, pixels: jax.Array) -> jax.Array:
-        """Map photos (n, size, size, 3) uint8 to pooled features (n, features) float32."""
+    def __call__(self, pixels: jax.Array, frozen: int = 0) -> jax.Array:
+        """Map photos to pooled features (n, features) float32.
+
+        Args:
+            pixels: (n, size, size, 3), uint8 or float of 0..255.
+            frozen: how many stages no gradient flows into; the network's work for them ends there.
+        """
         mean, std = (jnp.asarray(v, jnp.float32) * 255 for v in (self.mean, self.std))
         x = (pixels.astype(jnp.float32) - mean[None, None, None]) / std[None, None, None]
-        stages = self.backbone.stages(x.astype(self.compute))
+        x = x.astype(self.compute)
+        before: list[jax.Array] = []
+        if frozen:
+            before = [jax.lax.stop_gradient(y) for y in self.backbone.stages(x, 0, frozen)]
+            x = before[-1]
+        stages = before + self.backbone.stages(x, frozen)
         chosen = [stages[index].astype(jnp.float32) for index in self.pooled]
         return jnp.concatenate(
             [*(y.mean((1, 2)) for y in chosen), *(_deviation(y) for y in chosen)], axis=-1
         )
 
 
-class Classifier(nnx.Module):
-    """Trunk and head: one forward pass gives embedding and cosines."""
+class TopLayers(nnx.Module):
+    """What stands on pooled features: projection and head; the part that trains in seconds."""
 
     def __init__(
-        self, spec: NetworkSpec, labels: int, compute: jnp.dtype = FLOAT32, *, rngs: nnx.Rngs
+        self, features: int, dim: int, labels: int, objective: Objective, *, rngs: nnx.Rngs
+    ):
+        self.projection = Projection(features, dim, rngs=rngs)
+        self.head = objective.head(features, dim, labels)
+
+    def __call__(
+        self, features: jax.Array, dropout: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        """Map pooled features (n, features) to embeddings (n, dim) and logits (n, outputs).
+
+        Args:
+            features: any float dtype.
+            dropout: factors of shape (n, features), as training draws them; none when serving.
+        """
+        x = self.projection.standardise(features)
+        x = x if dropout is None else x * dropout
+        embedding = self.projection.embed(x)
+        logits: jax.Array = self.head(embedding, x)
+        return embedding, logits
+
+
+class Classifier(nnx.Module):
+    """Trunk and what stands on it: one forward pass gives embedding and logits."""
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        labels: int,
+        objective: Objective,
+        compute: jnp.dtype = FLOAT32,
+        *,
+        rngs: nnx.Rngs,
     ):
         self.trunk = Trunk(spec, compute, rngs=rngs)
-        self.head = Head(self.trunk.size, spec.dim, labels, rngs=rngs)
+        self.top = TopLayers(self.trunk.size, spec.dim, labels, objective, rngs=rngs)
 
     def __call__(self, pixels: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Map photos (n, size, size, 3) uint8 to embeddings (n, dim) and cosines (n, labels)."""
-        embedding = self.head.embedding(self.trunk(pixels))
-        return embedding, self.head.cosines(embedding)
+        """Map photos (n, size, size, 3) uint8 to embeddings (n, dim) and logits (n, outputs)."""
+        return self.top(self.trunk(pixels))
 
 
 def _deviation(y: jax.Array) -> jax.Array:
@@ -89,14 +122,11 @@ def _deviation(y: jax.Array) -> jax.Array:
     return jnp.sqrt(y.var((1, 2)) + EPSILON)
 
 
-def unit_rows(x: jax.Array) -> jax.Array:
-    """Scale rows to unit length; a zero row stays zero."""
-    return x * jax.lax.rsqrt(jnp.square(x).sum(-1, keepdims=True) + EPSILON**2)
-
-
-def abstract_classifier(spec: NetworkSpec, labels: int, compute: jnp.dtype = FLOAT32) -> Classifier:
+def abstract_classifier(
+    spec: NetworkSpec, labels: int, objective: Objective, compute: jnp.dtype = FLOAT32
+) -> Classifier:
     """Return the classifier's shapes without values: filling them beats initialising them twice."""
-    return nnx.eval_shape(lambda: Classifier(spec, labels, compute, rngs=nnx.Rngs(0)))
+    return nnx.eval_shape(lambda: Classifier(spec, labels, objective, compute, rngs=nnx.Rngs(0)))
 
 
 def abstract_trunk(spec: NetworkSpec, compute: jnp.dtype = FLOAT32) -> Trunk:
@@ -104,6 +134,6 @@ def abstract_trunk(spec: NetworkSpec, compute: jnp.dtype = FLOAT32) -> Trunk:
     return nnx.eval_shape(lambda: Trunk(spec, compute, rngs=nnx.Rngs(0)))
 
 
-def abstract_head(features: int, dim: int, labels: int) -> Head:
-    """Return the head's shapes without values."""
-    return nnx.eval_shape(lambda: Head(features, dim, labels, rngs=nnx.Rngs(0)))
+def abstract_top(features: int, dim: int, labels: int, objective: Objective) -> TopLayers:
+    """Return the shapes of projection and head without values."""
+    return nnx.eval_shape(lambda: TopLayers(features, dim, labels, objective, rngs=nnx.Rngs(0)))
