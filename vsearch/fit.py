@@ -319,7 +319,7 @@ def make_step(
         scale = state["scale"]
         if scale is None:
             (loss, rest), gradients = jax.value_and_grad(loss_of, has_aux=True)(*arguments)
-            finite = jnp.isfinite(optax.global_norm(gradients))
+            finite = jnp.isfinite(optax.tree.norm(gradients))
         else:
             compute = scale.value_and_grad(loss_of, has_aux=True)
             scale, finite, (loss, rest), gradients = compute(*arguments)

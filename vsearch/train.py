@@ -191,7 +191,7 @@ class _Training:
 
     def _head_data(self, train: PhotoFeatures, val: PhotoFeatures) -> HeadData:
         """Return what can be trained on: labels none of whose photos can be read drop out."""
-        self.data = readable(replace(self.data, train=train.photos, val=val.photos))
+        self.data = readable(self.data, train.photos, val.photos)
         self.objective.check(self.data)
         left = {label for photo in train.photos for label in photo.labels}
         kept = [i for i, photo in enumerate(val.photos) if left.intersection(photo.labels)]
@@ -262,7 +262,7 @@ class _Training:
                     self.unreadable[str(photo.path)] = told
                 self.progress("read photos", done, len(photos))
         kept = tuple(photo for photo in photos if str(photo.path) not in self.unreadable)
-        self.data = readable(replace(self.data, train=kept, labels=self.data.labels))
+        self.data = readable(self.data, kept, self.data.val)
         self.objective.check(self.data)
 
     def _loss_options(self, smoothing: float) -> LossOptions:
@@ -336,9 +336,11 @@ def feature_extractor(trunk: Trunk) -> Extractor:
     return extract
 
 
-def readable(data: TrainingData) -> TrainingData:
-    """Return the data without the labels that have no training photo left."""
-    left = sorted({label for photo in data.train for label in photo.labels})
+def readable(
+    data: TrainingData, train: Sequence[LabelledPhoto], val: Sequence[LabelledPhoto]
+) -> TrainingData:
+    """Return the data of these photos alone; labels without a training photo drop out."""
+    left = sorted({label for photo in train for label in photo.labels})
     position = {old: new for new, old in enumerate(left)}
 
     def relabelled(photos: Sequence[LabelledPhoto]) -> tuple[LabelledPhoto, ...]:
@@ -348,8 +350,8 @@ def readable(data: TrainingData) -> TrainingData:
     return replace(
         data,
         labels=tuple(data.labels[old] for old in left),
-        train=relabelled(data.train),
-        val=relabelled(data.val),
+        train=relabelled(train),
+        val=relabelled(val),
     )
 
 
