@@ -37,7 +37,7 @@ from vsearch.models.classifier import Classifier, Trunk, abstract_classifier
 from vsearch.models.initialise import initialise
 from vsearch.objectives import DEFAULT, LossOptions, objective_named
 from vsearch.pixels import SquareCache
-from vsearch.pretrained_interim import load_pretrained
+from vsearch.pretrained import load_pretrained
 from vsearch.progress import Progress, silent
 from vsearch.train_config import TrainConfig
 
@@ -142,7 +142,9 @@ class _Training:
         """Return the network with pretrained weights below and no values above."""
         labels, compute = len(self.data.labels), self.config.computed_in.compute
         network = abstract_classifier(self.spec, labels, self.objective, compute)
-        loaded = load_pretrained(self.config.backbone, network.trunk.backbone, self.config.source)
+        loaded = load_pretrained(
+            self.config.backbone, network.trunk.backbone, self.config.source, self.progress
+        )
         if loaded.image is not None:
             self.spec = replace(self.spec, image=loaded.image)
             network.trunk.mean, network.trunk.std = loaded.image.mean, loaded.image.std

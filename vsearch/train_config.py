@@ -10,7 +10,7 @@ from vsearch.fit_network import FINE_TUNING, FROM_SCRATCH, NetworkConfig
 from vsearch.models.architectures import ARCHITECTURES
 from vsearch.objectives import DEFAULT, OBJECTIVES, objective_named
 from vsearch.precision import PRECISIONS, Precision, default_precision
-from vsearch.pretrained_interim import check_source, default_source
+from vsearch.pretrained import check_source, default_source
 
 Trained = Literal["head", "last", "all"]
 Imbalance = Literal["balanced", "logit-adjusted", "none"]
