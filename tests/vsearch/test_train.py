@@ -106,7 +106,7 @@ def test_a_label_without_a_readable_photo_drops_out_and_the_rest_is_trained(
     [
         ({"backbone": "vgg"}, DataError, "no backbone “vgg”; there are efficientnet-lite0"),
         ({"precision": "fp8"}, DataError, "no precision “fp8”"),
-        ({"weights": "package", "backbone": "resnet-small"}, WeightsError, "use weights “none”"),
+        ({"weights": "package", "backbone": "resnet-small"}, WeightsError, "for resnet-small; there are “none”"),
     ],
 )
 def test_a_wrong_choice_lists_the_right_ones(
