@@ -42,7 +42,7 @@ def plain(cell: object) -> Value:
         case bytes():
             value = f"{len(cell)} bytes"
         case list() if all(isinstance(part, str) for part in cell):
-            value = ", ".join(cell) or None
+            value = " | ".join(cell) or None
         case _:
             value = json.dumps(cell, ensure_ascii=False, default=str)
     return value

@@ -30,8 +30,28 @@ class ModelBundle(Protocol):
         """The classes, in the order of the columns of probabilities."""
 
     @property
-    def label_column(self) -> str:
-        """What the labels are: "category", "item_id" or the name of an attribute."""
+    def label_columns(self) -> Sequence[str]:
+        """Where the labels come from: "category", "item_id" or names of attributes."""
+
+
+class Kind(Protocol):
+    """What the indexer asks of a kind of classification; `vsearch.objectives` has all of them."""
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it."""
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a photo has exactly one label."""
+
+    @property
+    def rejects(self) -> bool:
+        """Whether a photo may be of nothing that is sold here."""
+
+    @property
+    def most_labels(self) -> int | None:
+        """How many labels there can be; None: any number."""
 
 
 class PhotoPredictions(Protocol):
@@ -43,7 +63,15 @@ class PhotoPredictions(Protocol):
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
-        """Shape (n, labels), rows that sum to 1."""
+        """Shape (n, labels), 0..1; rows sum to 1 where a photo has exactly one label."""
+
+    @property
+    def assigned(self) -> NDArray[np.bool_]:
+        """Shape (n, labels), the labels that each photo is given."""
+
+    @property
+    def shares(self) -> NDArray[np.float32]:
+        """Shape (n, labels), what rolls up the category tree; rows sum to 1 or 0."""
 
 
 class PhotoEmbedder(Protocol):
@@ -52,6 +80,10 @@ class PhotoEmbedder(Protocol):
     @property
     def bundle(self) -> ModelBundle:
         """The model's description."""
+
+    @property
+    def objective(self) -> Kind:
+        """The kind of classification."""
 
     @property
     def spec(self) -> ImageSpec:

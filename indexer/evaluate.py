@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from indexer.embedding import PhotoEmbedder, Pixels, predict
-from indexer.figures import RECALL_AT, Figures, figures_of, truths
+from indexer.answers import Answers
+from indexer.embedding import PhotoEmbedder, PhotoPredictions, Pixels, predict
+from indexer.figures import Figures, figures_of
+from indexer.labels import CATEGORY
 from indexer.manifest import QueryPhoto, read_queries
 from indexer.records import Reject
+from indexer.retrieval_figures import RECALL_AT
 from indexer.search import Searcher, SearchHit
 from indexer.shop import Shop
+from indexer.truths import truths
 from vsearch.errors import ShopError
 from vsearch.images import ImageError, content_hash, load, read_photo
 from vsearch.progress import Progress, silent
@@ -30,8 +31,10 @@ class EvaluationReport:
     Attributes:
         queries: photos that were asked with.
         refused: photos left out because they are in the index or were there to train on.
-        unknown_items: queries that name an item the shop does not have: always a miss.
+        unknown_items: queries that name an item the shop does not have: always a miss, or a photo
+            to be turned away where the model does that.
         rejects: rows and photos that cannot be used, with reasons.
+        objective: the model's kind of classification; it decides what the figures are.
         figures: how good the answers were.
         model: model_fingerprint of what was measured.
         index: name of the index version that was measured.
@@ -43,6 +46,7 @@ class EvaluationReport:
     refused: int
     unknown_items: int
     rejects: tuple[Reject, ...]
+    objective: str
     figures: Figures
     model: str
     index: str
@@ -56,6 +60,7 @@ class EvaluationReport:
             "refused": self.refused,
             "unknown_items": self.unknown_items,
             "rejected": len(self.rejects),
+            "objective": self.objective,
             **self.figures.to_json(),
             "model": self.model,
             "index": self.index,
@@ -71,8 +76,7 @@ class _Asked:
 
     queries: list[QueryPhoto] = field(default_factory=list)
     hits: list[list[SearchHit]] = field(default_factory=list)
-    embeddings: list[NDArray[np.float32]] = field(default_factory=list)
-    probabilities: list[NDArray[np.float32]] = field(default_factory=list)
+    predictions: list[PhotoPredictions] = field(default_factory=list)
     refused: list[QueryPhoto] = field(default_factory=list)
     unusable: list[tuple[QueryPhoto, str]] = field(default_factory=list)
 
@@ -112,14 +116,17 @@ def evaluate(
     ]
     if not asked.queries:
         raise ShopError(_nothing_left(queries, split, len(asked.refused), rejects))
-    known = truths(shop, asked.queries, searcher.embedder.bundle.label_column)
-    embeddings, probabilities = np.stack(asked.embeddings), np.stack(asked.probabilities)
+    # A model whose label comes from no column is still measured on how well it finds categories.
+    columns = searcher.embedder.bundle.label_columns or (CATEGORY,)
+    known = truths(shop, asked.queries, columns)
+    answers = Answers.of(asked.hits, asked.predictions)
     return EvaluationReport(
         queries=len(asked.queries),
         refused=len(asked.refused),
         unknown_items=_unknown_items(shop, asked.queries),
         rejects=tuple(rejects),
-        figures=figures_of(searcher, known, asked.hits, embeddings, probabilities),
+        objective=searcher.embedder.objective.name,
+        figures=figures_of(searcher, known, answers, columns),
         model=searcher.embedder.model_fingerprint,
         index=searcher.version.name,
         split=split,
@@ -149,8 +156,7 @@ def _ask(searcher: Searcher, queries: Sequence[QueryPhoto], progress: Progress) 
     progress("evaluate", 0, len(queries))
     for batch, predictions in predict(embedder, queries, read):
         asked.queries += batch
-        asked.embeddings += list(predictions.embeddings)
-        asked.probabilities += list(predictions.probabilities)
+        asked.predictions.append(predictions)
         asked.hits += searcher.search_embeddings(predictions.embeddings, max(RECALL_AT))
         progress("evaluate", len(asked.queries), len(queries))
     progress("evaluate", len(queries), len(queries))

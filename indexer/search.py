@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.classes import Classes, classes_of
 from indexer.embedding import PhotoEmbedder, load_embedder
 from indexer.records import Item
 from indexer.shop import Shop
 from indexer.vector_index import RowRange
 from indexer.versions import IndexVersion
-from vsearch.data import Label
 from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError
 from vsearch.images import Crop, load
-from vsearch.taxonomy import CategoryPath, format_path, is_within, roll_up
-
-MOST = 20  # labels and categories that an answer names
+from vsearch.taxonomy import CategoryPath, format_path, is_within
 
 _WIDENING = 4
 
@@ -53,51 +51,16 @@ class SearchHit:
 
 
 @dataclass(frozen=True)
-class LabelProbability:
-    """A class of the model and how probable it is."""
-
-    name: str
-    path: CategoryPath
-    probability: float
-
-    def to_json(self) -> dict[str, object]:
-        """Return what scripts read."""
-        return {
-            "name": self.name,
-            "path": format_path(self.path),
-            "probability": self.probability,
-        }
-
-
-@dataclass(frozen=True)
-class CategoryProbability:
-    """A category of any level, with the probability of all labels within it."""
-
-    path: CategoryPath
-    probability: float
-
-    def to_json(self) -> dict[str, object]:
-        """Return what scripts read."""
-        return {"path": format_path(self.path), "probability": self.probability}
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """The answer to one photo.
+class SearchResult(Classes):
+    """The answer to one photo: what it shows, and what looks like it.
 
     Attributes:
-        labels: the classes, best first, at most `MOST`.
-        categories: the categories of all levels, best first, at most `MOST`.
-        unknown: whether the shop sells nothing of the kind; None where that is not judged.
         hits: the most similar items, best first; none where only classes were asked for.
         model: model_fingerprint of the model that answered.
         index: name of the index version that answered.
         timings: milliseconds by stage ("decode", "embed", "search") and in "total".
     """
 
-    labels: tuple[LabelProbability, ...]
-    categories: tuple[CategoryProbability, ...]
-    unknown: bool | None
     hits: tuple[SearchHit, ...]
     model: str
     index: str
@@ -106,9 +69,7 @@ class SearchResult:
     def to_json(self) -> dict[str, object]:
         """Return what scripts read."""
         return {
-            "labels": [label.to_json() for label in self.labels],
-            "categories": [category.to_json() for category in self.categories],
-            "unknown": self.unknown,
+            **super().to_json(),
             "hits": [hit.to_json() for hit in self.hits],
             "model": self.model,
             "index": self.index,
@@ -202,7 +163,7 @@ class Searcher:
         pixels = load(data, self.embedder.spec, crop=crop, max_pixels=self.shop.settings.max_pixels)
         decoded = time.perf_counter()
         predictions = self.embedder(pixels[None])
-        labels, categories = best_classes(self.embedder.bundle.labels, predictions.probabilities[0])
+        shown = next(classes_of(self.embedder, predictions))
         embedded = time.perf_counter()
         timings = {
             "decode": 1e3 * (decoded - started),
@@ -210,7 +171,9 @@ class Searcher:
             "total": 1e3 * (embedded - started),
         }
         model, index = self.embedder.model_fingerprint, self.version.name
-        result = SearchResult(labels, categories, None, (), model, index, timings)
+        result = SearchResult(
+            shown.labels, shown.categories, shown.unknown, (), model, index, timings
+        )
         return result, predictions.embeddings
 
     def search_embeddings(
@@ -302,22 +265,3 @@ class _LiveItems(dict[int, Item | None]):
         return item.state == "ok" and (
             not self._categories or any(is_within(item.category, c) for c in self._categories)
         )
-
-
-def best_classes(
-    labels: Sequence[Label], probabilities: NDArray[np.float32]
-) -> tuple[tuple[LabelProbability, ...], tuple[CategoryProbability, ...]]:
-    """Return the most probable labels and categories of all levels, best first.
-
-    Args:
-        labels: the classes.
-        probabilities: shape (labels,).
-    """
-    best = np.argsort(-probabilities, kind="stable")[:MOST].tolist()
-    named = (
-        LabelProbability(labels[i].name, labels[i].path, float(probabilities[i])) for i in best
-    )
-    sums = roll_up(probabilities[None], [label.path for label in labels])
-    # A parent with the same probability as its only child comes first.
-    paths = sorted(sums, key=lambda path: (-sums[path][0], len(path), path))[:MOST]
-    return tuple(named), tuple(CategoryProbability(p, min(float(sums[p][0]), 1.0)) for p in paths)

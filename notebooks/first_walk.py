@@ -138,18 +138,16 @@ show_photos(photos, list(photos.values()), columns=len(photos))
 #
 # The model is EfficientNet-Lite0, a small network that has learned from millions of photos what
 # shapes and textures look like. It stays as it is; only a head is trained on top of it, which is
-# why seconds are enough. The head learns to tell the items apart (`label="item_id"`), and what it
-# computes just before that decision is the embedding.
+# why seconds are enough. The head learns to tell the items apart (`labels=("item_id",)`), and
+# what it computes just before that decision is the embedding.
 #
 # Photos of split `val` choose the best moment of the training and make its probabilities honest.
 # The seed is fixed. To save time each photo is seen in two cut-outs (the default is 4) and the
 # head takes 600 steps (the default is 2,000).
 
 # %%
-config = TrainConfig(
-    backbone="efficientnet-lite0", renderings=2, seed=0, head=HeadConfig(steps=600)
-)
-trained = train_shop(shop, config, label="item_id")
+config = TrainConfig(trained="head", renderings=2, seed=0, head=HeadConfig(steps=600))
+trained = train_shop(shop, config, labels=("item_id",))
 val = trained.metrics
 print(f"model {trained.model}: {trained.labels} labels")
 print(f"on val: top-1 {val['val_top1']:.3f}, top-5 {val['val_top5']:.3f}")

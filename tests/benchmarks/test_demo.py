@@ -17,7 +17,7 @@ def test_demo(tmp_path: Path) -> None:
     started = time.monotonic()
     drawn = generate(tmp_path / "generated")
     print(f"\n{machine()}\n{'photograph':12} {time.monotonic() - started:6.1f} s")
-    given = Given(drawn.catalogue, (drawn.photos,), drawn.queries, label="item_id")
+    given = Given(drawn.catalogue, (drawn.photos,), drawn.queries, labels=("item_id",))
     with Shop.create(tmp_path / "shop") as shop:
         walk = Walk(shop, given)
         walk.go(tmp_path / "sheet.png")

@@ -35,7 +35,7 @@ def test_grocery_store(grocery_store: Path, tmp_path: Path) -> None:
             photos=[grocery_store / "images.csv"],
             category_columns=["department", "category"],
         )
-        train_shop(shop, TrainConfig(), label="item_id")
+        train_shop(shop, TrainConfig(), labels=("item_id",))
         build(shop, views="all")
         every_view = evaluate(shop, grocery_store / "queries.csv", split="test").to_json()
         took = time.monotonic() - started

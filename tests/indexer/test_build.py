@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -227,7 +228,7 @@ def test_an_interrupted_build_goes_on_where_it_stopped(shop: Shop) -> None:
 class DivergedEmbedder(TinyEmbedder):
     def __call__(self, pixels: NDArray[np.uint8]) -> TinyPredictions:
         predictions = super().__call__(pixels)
-        return TinyPredictions(predictions.embeddings * np.nan, predictions.probabilities)
+        return replace(predictions, embeddings=predictions.embeddings * np.nan)
 
 
 def test_a_network_that_gives_no_numbers_reaches_neither_cache_nor_index(shop: Shop) -> None:

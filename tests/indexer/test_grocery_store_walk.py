@@ -24,7 +24,7 @@ pytestmark = pytest.mark.real
 
 # Every seventh product of the catalogue, and at most this many phone photos of it in a split.
 EVERY, PHOTOS = 7, 8
-CONFIG = TrainConfig(renderings=2, head=HeadConfig(steps=300))
+CONFIG = TrainConfig(trained="head", renderings=2, head=HeadConfig(steps=300))
 
 
 def write_part(source: Path, target: Path, keep: set[str]) -> None:
@@ -68,7 +68,7 @@ def shop(part: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]
             category_columns=["department", "category"],
         )
         assert (report.rejected, report.added) == (0, 12)
-        train_shop(shop, CONFIG, label="item_id")
+        train_shop(shop, CONFIG, labels=("item_id",))
         assert build(shop, views="all").indexed == 12
         yield shop
 

@@ -245,7 +245,7 @@ def test_lists_in_json_are_paths_and_photos(tmp_path: Path) -> None:
     assert [photo.text for photo in entry.photos] == ["a.jpg", "b,1.jpg", "c.jpg"]
     assert entry.category == ("A > B", "C")
     assert entry.further_paths == (("Sale",), ("Season", "Autumn"))
-    assert entry.attributes == {"sizes": "S, M", "box": '{"w": 1}'}
+    assert entry.attributes == {"sizes": "S | M", "box": '{"w": 1}'}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from PIL import Image
 from indexer.build import build
 from indexer.importing import import_manifest
 from indexer.shop import Shop
-from indexer.training import train_shop, training_data
+from indexer.training import train_shop
+from indexer.training_data import training_data
 from vsearch.bundle import Bundle
 from vsearch.errors import DataError
 from vsearch.fit_network import NetworkConfig
@@ -63,17 +64,17 @@ def hashes(folder: Path) -> set[str]:
 
 
 def test_labels_come_from_category_item_or_attribute(shop: Shop) -> None:
-    by_category = training_data(shop, "category")
+    by_category = training_data(shop, ["category"])
     assert [label.name for label in by_category.labels] == [
         "Paint > Blue", "Paint > Green", "Paint > Red",
     ]  # fmt: skip
-    by_item = training_data(shop, "item_id")
+    by_item = training_data(shop, ["item_id"])
     assert (by_item.labels[0].name, by_item.labels[0].path) == ("Blue-4", ("Paint", "Blue"))
-    assert [label.name for label in training_data(shop, "colour").labels] == [
+    assert [label.name for label in training_data(shop, ["colour"]).labels] == [
         "Blue", "Green", "Red",
     ]  # fmt: skip
     with pytest.raises(DataError, match=r"no item has a value in the column “size”; .*colour"):
-        training_data(shop, "size")
+        training_data(shop, ["size"])
 
 
 def test_a_label_of_several_categories_has_their_common_ancestor(shop: Shop) -> None:
@@ -81,12 +82,12 @@ def test_a_label_of_several_categories_has_their_common_ancestor(shop: Shop) -> 
     write_photo(manifest.parent / "x.png", "Red", 999)
     row = {"item_id": "X", "image_path": "x.png", "category": "Paint > Red > Dark"}
     import_manifest(shop, write_rows(manifest, [row | {"colour": "Blue"}]))
-    paths = {label.name: label.path for label in training_data(shop, "colour").labels}
+    paths = {label.name: label.path for label in training_data(shop, ["colour"]).labels}
     assert paths == {"Blue": ("Paint",), "Green": ("Paint", "Green"), "Red": ("Paint", "Red")}
 
 
 def test_test_photos_are_never_looked_at_and_val_is_never_trained_on(shop: Shop) -> None:
-    data = training_data(shop, "item_id")
+    data = training_data(shop, ["item_id"])
     folder = shop.path.parent
     trained, chosen = ({p.content_hash for p in part} for part in (data.train, data.val))
     assert trained == hashes(folder) | hashes(folder / "train")
@@ -102,11 +103,11 @@ def test_without_val_photos_a_fixed_part_is_held_out(tmp_path: Path) -> None:
         items.append({"item_id": str(number), "image_path": f"{number}.png", "category": colour})
     with Shop.create(tmp_path / "shop") as shop:
         import_manifest(shop, write_rows(tmp_path / "catalogue.csv", items))
-        data = training_data(shop, "category")
-        assert training_data(shop, "category") == data
+        data = training_data(shop, ["category"])
+        assert training_data(shop, ["category"]) == data
         assert 0 < len(data.val) < 15
         assert len(data.val) + len(data.train) == 60
-        alone = training_data(shop, "item_id")  # one photo a label: none can be spared
+        alone = training_data(shop, ["item_id"])  # one photo a label: none can be spared
         assert (len(alone.train), len(alone.val)) == (60, 0)
 
 
@@ -115,21 +116,21 @@ def test_an_empty_shop_says_what_to_do(tmp_path: Path) -> None:
         Shop.create(tmp_path / "shop") as shop,
         pytest.raises(DataError, match="import a catalogue first"),
     ):
-        training_data(shop, "category")
+        training_data(shop, ["category"])
 
 
 def test_a_trained_model_serves_from_the_next_build_on(shop: Shop) -> None:
-    report = train_shop(shop, BRIEF, label="colour")
+    report = train_shop(shop, BRIEF, labels=["colour"])
     assert report.labels == 3
     assert not report.serving
     assert shop.trained_model() == report.model
     assert shop.current().model is None
     assert json.loads(json.dumps(report.to_json()))["photos"] == {"train": 18, "val": 6}
-    assert Bundle.load(shop.models / report.model).label_column == "colour"
+    assert Bundle.load(shop.models / report.model).label_columns == ("colour",)
     build(shop)
     assert shop.current().model == report.model
     # The same training again gives the same embedding, so it serves at once.
-    assert train_shop(shop, BRIEF, label="colour").serving
+    assert train_shop(shop, BRIEF, labels=["colour"]).serving
 
 
 @pytest.mark.real
@@ -140,7 +141,7 @@ def test_no_test_photo_of_the_grocery_store_is_trained_on(
         import_manifest(
             shop, grocery_store / "catalogue.csv", photos=[grocery_store / "images.csv"]
         )
-        data = training_data(shop, "item_id")
+        data = training_data(shop, ["item_id"])
     used = {photo.content_hash for photo in (*data.train, *data.val)}
     held_out = {
         content_hash(path.read_bytes()) for path in (grocery_store / "images/test").rglob("*.jpg")

@@ -23,12 +23,29 @@ SIDE = 8
 class TinyPredictions:
     embeddings: NDArray[np.float32]
     probabilities: NDArray[np.float32]
+    assigned: NDArray[np.bool_]
+    shares: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class TinyBundle:
     labels: tuple[Label, ...]
-    label_column: str
+    label_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TinyKind:
+    """A kind of classification by its properties alone; one label a photo unless told."""
+
+    name: str = "tiny"
+    exclusive: bool = True
+    rejects: bool = False
+    most_labels: int | None = None
+
+
+SEVERAL = TinyKind("several", exclusive=False)
+YES_OR_NO = TinyKind("yes or no", most_labels=2)
+OWN_OR_FOREIGN = TinyKind("own or foreign", exclusive=False, rejects=True, most_labels=1)
 
 
 class TinyEmbedder:
@@ -41,17 +58,20 @@ class TinyEmbedder:
     def __init__(
         self,
         labels: Iterable[Label] = (Label("thing", ("Things",)),),
-        label_column: str = "category",
+        label_columns: tuple[str, ...] = ("category",),
         embedding_fingerprint: str = "e" * 16,
         model_fingerprint: str = "a" * 16,
+        objective: TinyKind | None = None,
     ) -> None:
-        self.bundle = TinyBundle(tuple(labels), label_column)
+        self.bundle = TinyBundle(tuple(labels), label_columns)
+        self.objective = objective or TinyKind()
         self.embedding_fingerprint = embedding_fingerprint
         self.model_fingerprint = model_fingerprint
         seed = int(embedding_fingerprint, 16) % 2**32
         rng = np.random.default_rng(seed)
         self._projection = rng.standard_normal((SIDE * SIDE * 3, self.dim)).astype(np.float32)
         self._classes = rng.standard_normal((self.dim, len(self.bundle.labels))).astype(np.float32)
+        self._tree = np.array([bool(label.path) for label in self.bundle.labels])
         self.photos = 0
 
     def __call__(self, pixels: NDArray[np.uint8]) -> TinyPredictions:
@@ -62,9 +82,27 @@ class TinyEmbedder:
         # Row by row, because a product of matrices may round otherwise in another batch.
         embeddings = np.stack([row @ self._projection for row in values])
         embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-        logits = 4 * embeddings @ self._classes
-        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return TinyPredictions(embeddings, exponents / exponents.sum(axis=1, keepdims=True))
+        return self._told(embeddings, 4 * embeddings @ self._classes)
+
+    def _told(
+        self, embeddings: NDArray[np.float32], logits: NDArray[np.float32]
+    ) -> TinyPredictions:
+        if self.objective.exclusive:
+            probabilities = softmax(logits)
+            assigned = probabilities == probabilities.max(axis=1, keepdims=True)
+            return TinyPredictions(
+                embeddings, probabilities, assigned, probabilities * self._tree[None]
+            )
+        probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
+        shares = np.zeros_like(logits)
+        if self._tree.any():
+            shares[:, self._tree] = softmax(logits[:, self._tree])
+        return TinyPredictions(embeddings, probabilities, probabilities >= 0.5, shares)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
 
 
 def painted(seed: int) -> bytes:
