@@ -31,6 +31,7 @@ class OneThread:
 
     def __init__(self, embedder: PhotoEmbedder) -> None:
         self.bundle = embedder.bundle
+        self.objective = embedder.objective
         self.spec = embedder.spec
         self.dim = embedder.dim
         self.embedding_fingerprint = embedder.embedding_fingerprint

@@ -57,8 +57,16 @@ class LabelDocument(BaseModel):
     """A class of the model, with the category that it maps to."""
 
     name: str = Field(examples=["Granny-Smith"])
-    path: PathText
+    path: PathText = Field(
+        description="The category that it maps to, root first; empty where it maps to none.",
+        examples=["Fruit > Apple"],
+    )
     probability: Probability
+    assigned: bool = Field(
+        description="Whether the photo is given this label: the most probable one, or each that is "
+        "probable enough where a photo can have several or none.",
+        examples=[True],
+    )
 
 
 class CategoryDocument(BaseModel):
@@ -72,7 +80,9 @@ class Prediction(BaseModel):
     """What the model sees in a photo."""
 
     labels: list[LabelDocument] = Field(description="Best first.")
-    categories: list[CategoryDocument] = Field(description="Every level of the tree, best first.")
+    categories: list[CategoryDocument] = Field(
+        description="Every level of the tree, best first; the children of a category add up to it."
+    )
     unknown: bool | None = Field(
         description="Whether the shop sells nothing of the kind; null: not judged.", examples=[None]
     )

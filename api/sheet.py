@@ -8,6 +8,7 @@ from importlib import resources
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from api.photos import catalogue_photo
+from indexer.classes import Classes
 from indexer.records import Item
 from indexer.search import SearchResult
 from indexer.shop import Shop
@@ -30,6 +31,7 @@ PADDING = 14  # between a card's edge and what is in it
 COLUMNS = 5
 TITLE_LINES = 2
 CATEGORIES_LISTED = 6
+LABELS_LISTED = 4
 LEAST_LISTED = 0.005  # less would be drawn as 0 %
 
 REGULAR, SEMIBOLD, BOLD = 400, 600, 700
@@ -47,9 +49,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One predicted category, as people read it, and its probability in 0..1."""
+    """One category or label, as people read it, and its probability in 0..1."""
 
-    category: str
+    name: str
     probability: float
 
 
@@ -79,12 +81,27 @@ def contact_sheet(
         )
         for hit in result.hits
     ]
-    listed = [
+    return draw_sheet(query, tiles, predicted(result), f"{shop.settings.name}: search by photo")
+
+
+def predicted(shown: Classes) -> list[Prediction]:
+    """Return the best categories, then the labels given to the photo that stand for none.
+
+    Where that is nothing, such as for a photo that is turned away, the best label.
+    """
+    categories = [
         Prediction(format_path(one.path), one.probability)
-        for rank, one in enumerate(result.categories[:CATEGORIES_LISTED])
+        for rank, one in enumerate(shown.categories[:CATEGORIES_LISTED])
         if rank == 0 or one.probability >= LEAST_LISTED
     ]
-    return draw_sheet(query, tiles, listed, f"{shop.settings.name}: search by photo")
+    labels = [
+        Prediction(label.name, label.probability)
+        for label in shown.labels
+        if label.assigned and not label.path
+    ]
+    if not (categories or labels):
+        labels = [Prediction(one.name, one.probability) for one in shown.labels[:1]]
+    return categories + labels[:LABELS_LISTED]
 
 
 def _photo_of(shop: Shop, item: Item) -> Image.Image | None:
@@ -103,7 +120,7 @@ def draw_sheet(
     Args:
         query: the photo that was searched with, mode RGB.
         tiles: the hits, best first; any number, also none.
-        predictions: the categories to list under the query, best first.
+        predictions: what to list under the query, best first.
         heading: one line over the sheet, such as the shop's name.
 
     Returns:
@@ -148,7 +165,7 @@ def _draw_query(
     _paste(sheet, query, (x + 12, y + 12), QUERY_WIDTH - 24)
     y += QUERY_WIDTH + 18
     if predictions:
-        _text(pen, (x, y), "Predicted category", 17, SEMIBOLD, QUERY_WIDTH, ACCENT)
+        _text(pen, (x, y), "Predicted", 17, SEMIBOLD, QUERY_WIDTH, ACCENT)
     for number, prediction in enumerate(predictions):
         _draw_prediction(pen, (x, y + 34 + 56 * number), prediction)
 
@@ -158,7 +175,7 @@ def _draw_prediction(
 ) -> None:
     x, y = corner
     share = f"{prediction.probability:.0%}"
-    _text(pen, (x, y), prediction.category, 19, REGULAR, QUERY_WIDTH - 60)
+    _text(pen, (x, y), prediction.name, 19, REGULAR, QUERY_WIDTH - 60)
     _right(pen, (x + QUERY_WIDTH, y), share, 19, SEMIBOLD)
     track = (x, y + 32, x + QUERY_WIDTH, y + 38)
     pen.rounded_rectangle(track, radius=3, fill=TRACK)

@@ -4,31 +4,44 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexer.classes import Classes, LabelProbability, classes_of
 from indexer.embedding import PhotoEmbedder, Pixels, load_embedder, predict
-from indexer.search import CategoryProbability, LabelProbability, best_classes
 from indexer.shop import Shop
 from vsearch.errors import ShopError
 from vsearch.images import ImageError, load, read_photo
 from vsearch.progress import Progress, silent
+from vsearch.taxonomy import format_path
 
 
 @dataclass(frozen=True)
 class Tags:
-    """What one photo shows; labels and categories best first."""
+    """What one photo shows."""
 
     photo: Path
-    labels: tuple[LabelProbability, ...]
-    categories: tuple[CategoryProbability, ...]
-    unknown: bool | None = None
+    shown: Classes
+
+    @property
+    def best(self) -> LabelProbability:
+        """Return the most probable of the labels that the photo is given, or else of all."""
+        labels = self.shown.labels
+        return next((label for label in labels if label.assigned), labels[0])
+
+    @property
+    def label(self) -> str:
+        """Return the labels that the photo is given; of one that is turned away, the best label."""
+        if self.shown.unknown is not None:
+            return self.best.name
+        return " | ".join(label.name for label in self.shown.labels if label.assigned)
+
+    @property
+    def category(self) -> str:
+        """Return the category of the best label that stands for one; empty where none does."""
+        labels = (self.best, *self.shown.labels)
+        return format_path(next((label.path for label in labels if label.path), ()))
 
     def to_json(self) -> dict[str, object]:
         """Return what `vsearch classify --json` prints of a photo."""
-        return {
-            "photo": str(self.photo),
-            "labels": [label.to_json() for label in self.labels],
-            "categories": [category.to_json() for category in self.categories],
-            "unknown": self.unknown,
-        }
+        return {"photo": str(self.photo), **self.shown.to_json()}
 
 
 @dataclass
@@ -54,12 +67,10 @@ class Tagger:
 
     def __call__(self, photos: Sequence[Path], progress: Progress = silent) -> Iterator[Tags]:
         """Yield what each photo shows, in order; unreadable ones are left out."""
-        labels = self.embedder.bundle.labels
         tagged = 0
         progress("classify", 0, len(photos))
         for paths, predictions in predict(self.embedder, photos, self._read):
-            for path, probabilities in zip(paths, predictions.probabilities, strict=True):
-                yield Tags(path, *best_classes(labels, probabilities))
+            yield from map(Tags, paths, classes_of(self.embedder, predictions))
             tagged += len(paths)
             progress("classify", tagged + len(self.unreadable), len(photos))
         progress("classify", len(photos), len(photos))

@@ -18,7 +18,8 @@ from indexer.importing import ImportReport, import_manifest
 from indexer.manifest import read_queries
 from indexer.search import SearchResult
 from indexer.shop import Shop, Views
-from indexer.training import train_shop, training_data
+from indexer.training import train_shop
+from indexer.training_data import training_of
 from vsearch.bundle import Bundle
 from vsearch.errors import BundleError, ShopError
 from vsearch.images import read_photo
@@ -26,6 +27,7 @@ from vsearch.progress import Progress, silent
 from vsearch.train import TrainConfig, photo_set
 
 T = TypeVar("T")
+QUICK = TrainConfig(trained="head")
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,16 @@ class Given:
         catalogue: the manifest of the items.
         photos: manifests of further labelled photos.
         queries: the manifest of held-out photos; None: nothing is measured.
-        label: what the classes are: category, item_id or an attribute.
+        labels: where the labels come from: category, item_id or attributes.
         views: which photos are indexed.
-        config: what is trained and how; None: the default, or as the model before was trained.
+        config: what is trained and how; None: the head alone, which is quick, or as the model
+            before was trained.
     """
 
     catalogue: Path
     photos: tuple[Path, ...] = ()
     queries: Path | None = None
-    label: str = "category"
+    labels: tuple[str, ...] = ("category",)
     views: Views = "catalogue"
     config: TrainConfig | None = None
 
@@ -112,8 +115,8 @@ class Walk:
             return f"model {model} from the walk before"
         report = train_shop(
             self._shop,
-            self._given.config or TrainConfig(),
-            label=self._given.label,
+            self._given.config or QUICK,
+            labels=self._given.labels,
             progress=self._progress,
         )
         photos = f"{report.train_photos:,} photos"
@@ -128,12 +131,12 @@ class Walk:
             bundle = Bundle.load(self._shop.models / model)
         except BundleError:
             return None
-        data = training_data(self._shop, self._given.label)
-        wanted = (self._given.label, data.labels, photo_set(data))
-        if (bundle.label_column, bundle.labels, bundle.training.get("photo_set")) != wanted:
+        given = self._given
+        data, config = training_of(self._shop, given.config or QUICK, given.labels)
+        wanted = (data.label_columns, data.labels, photo_set(data))
+        if (bundle.label_columns, bundle.labels, bundle.training.get("photo_set")) != wanted:
             return None
-        config = self._given.config
-        asked = config and json.loads(json.dumps(asdict(config)))
+        asked = given.config and json.loads(json.dumps(asdict(config)))
         return model if asked in (None, bundle.training.get("config")) else None
 
     def _build(self) -> str:

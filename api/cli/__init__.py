@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from api.cli import classify, demo, doctor, model, search, serve, shop, versions
+from api.cli import build, classify, demo, doctor, evaluate, search, serve, shop, train, versions
 
 app = typer.Typer(
     name="vsearch",
@@ -22,9 +22,9 @@ app = typer.Typer(
 COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     "A shop": {"init": shop.init, "import": shop.import_, "status": shop.status},
     "From catalogue to search": {
-        "train": model.train,
-        "build": model.build,
-        "evaluate": model.evaluate,
+        "train": train.train,
+        "build": build.build,
+        "evaluate": evaluate.evaluate,
         "versions": versions.versions,
         "rollback": versions.rollback,
     },

@@ -3,12 +3,12 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import RenderableType
 
-from api.cli.search import worth_showing
+from api.cli.classes import categories_listing, labels_listing, unknown_line
 from api.cli.tables import listing, percent
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 from vsearch.errors import ShopError
@@ -32,7 +32,7 @@ def classify(
         Path | None,
         typer.Option(
             metavar="TAGS.csv",
-            help="Write the best label of each photo here, as soon as it is known.",
+            help="Write the labels of each photo here, as soon as they are known.",
             show_default=False,
         ),
     ] = None,
@@ -78,16 +78,16 @@ def nothing_read(unreadable: Mapping[Path, Exception]) -> str:
 
 
 def write_tags(out: Path, stream: "Iterable[Tags]", tagger: "Tagger") -> int:
-    """Write the best label of each photo as it comes, then the photos that cannot be read."""
+    """Write the labels of each photo as they come, then the photos that cannot be read."""
     written = 0
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for tags in stream:
-            best = tags.labels[0].to_json()
-            unknown = "" if tags.unknown is None else str(tags.unknown).lower()
-            probability = f"{best['probability']:.6f}"
-            writer.writerow((tags.photo, best["name"], best["path"], probability, unknown, ""))
+            judged = tags.shown.unknown
+            unknown = "" if judged is None else str(judged).lower()
+            probability = f"{tags.best.probability:.6f}"
+            writer.writerow((tags.photo, tags.label, tags.category, probability, unknown, ""))
             written += 1
         for path, error in tagger.unreadable.items():
             writer.writerow((path, "", "", "", "", error))
@@ -96,28 +96,24 @@ def write_tags(out: Path, stream: "Iterable[Tags]", tagger: "Tagger") -> int:
 
 def tags_tables(tags: "Tags") -> list[RenderableType]:
     """Return the best labels and categories of one photo."""
-    document: dict[str, Any] = tags.to_json()
-    labels = [
-        (one["name"], one["path"], percent(one["probability"]))
-        for one in worth_showing(document["labels"])
-    ]
-    categories = [
-        (one["path"], percent(one["probability"])) for one in worth_showing(document["categories"])
-    ]
-    return [
-        listing(("label", "category", "probability"), labels),
-        listing(("category of any level", "probability"), categories),
-    ]
+    return [labels_listing(tags.shown), *categories_listing(tags.shown), *unknown_line(tags.shown)]
 
 
 def tags_listing(tags: "Sequence[Tags]", folder: Path) -> RenderableType:
-    """Return the best label of each photo."""
-    rows = []
-    for one in tags:
-        best: dict[str, Any] = one.labels[0].to_json()
-        name = one.photo.relative_to(folder)
-        rows.append((name, best["name"], best["path"], percent(best["probability"])))
-    return listing(("photo", "label", "category", "probability"), rows)
+    """Return the labels that each photo is given, and whether it is turned away."""
+    judged = any(one.shown.unknown is not None for one in tags)
+    rows = [
+        (
+            one.photo.relative_to(folder),
+            one.label,
+            one.category,
+            percent(one.best.probability),
+            *((one.shown.unknown,) if judged else ()),
+        )
+        for one in tags
+    ]
+    columns = ("photo", "label", "category", "probability", *(("unknown",) if judged else ()))
+    return listing(columns, rows)
 
 
 def unreadable_listing(unreadable: Mapping[Path, Exception]) -> list[RenderableType]:

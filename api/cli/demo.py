@@ -9,7 +9,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.model import evaluation_tables
+from api.cli.evaluate import evaluation_tables
 from api.cli.progress import format_seconds
 from api.cli.search import result_tables
 from api.cli.tables import listing
@@ -43,9 +43,10 @@ def demo(
         typer.Option(metavar="MANIFEST", help="Its held-out photos.", show_default=False),
     ] = None,
     label: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="What the classes are. [default: item_id; category with --catalogue]",
+            metavar="COLUMN",
+            help="What the labels are. Repeatable. [default: item_id; category with --catalogue]",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +71,7 @@ def demo(
             given, made, baseline = generated(folder, views, terminal.progress)
         else:
             given, made = Given(catalogue, tuple(photos or ()), queries), None
-        given = replace(given, views=views, label=label or given.label)
+        given = replace(given, views=views, labels=tuple(label or given.labels))
         name = "Demo shop" if catalogue is None else folder.resolve().name
         with open_or_create(folder / "shop", name) as shop:
             walk = Walk(shop, given, terminal.progress)
@@ -91,7 +92,7 @@ def generated(folder: Path, views: str, progress: "Progress") -> tuple["Given", 
     drawn = generate(folder / "generated", progress=progress)
     outcome = f"{drawn.items:,} items in {drawn.categories:,} categories, drawn"
     step = Step("generate", outcome, time.perf_counter() - started)
-    given = Given(drawn.catalogue, (drawn.photos,), drawn.queries, "item_id")
+    given = Given(drawn.catalogue, (drawn.photos,), drawn.queries, ("item_id",))
     return given, step, thumbnail_baseline(drawn, views=views)
 
 

@@ -10,8 +10,9 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
+from api.cli.classes import categories_listing, labels_listing, unknown_line
 from api.cli.progress import format_seconds
-from api.cli.tables import listing, percent
+from api.cli.tables import listing
 from api.cli.terminal import Json, ShopFolder, Terminal
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from vsearch.images import Crop
     from vsearch.taxonomy import CategoryPath
 
-PREDICTIONS_SHOWN = 6
-LEAST_SHOWN = 0.005
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 Photos = Annotated[
@@ -155,9 +154,12 @@ def answers_document(answers: Sequence[Answer], seconds: float) -> dict[str, obj
 
 
 def result_tables(result: "SearchResult") -> list[RenderableType]:
-    """Return predicted categories and hits as people see them."""
+    """Return what is predicted and the hits as people see them.
+
+    Labels are listed where the categories do not tell them: they have no place there, or the photo
+    is given several.
+    """
     document: dict[str, Any] = result.to_json()
-    categories = worth_showing(document["categories"])
     hits = [
         (rank, hit["score"], hit["item_id"], hit["title"], hit["category"])
         for rank, hit in enumerate(document["hits"], start=1)
@@ -165,14 +167,10 @@ def result_tables(result: "SearchResult") -> list[RenderableType]:
     found = (
         listing(("", "score", "item", "title", "category"), hits) if hits else "No item is left."
     )
-    shown = [(one["path"], percent(one["probability"])) for one in categories]
-    return [listing(("predicted category", "probability"), shown), found]
-
-
-def worth_showing(predictions: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """Return the first predictions: the probable ones, and at least one."""
-    probable = [one for one in predictions[:PREDICTIONS_SHOWN] if one["probability"] >= LEAST_SHOWN]
-    return probable or predictions[:1]
+    categories = categories_listing(result)
+    several = sum(label.assigned for label in result.labels) > 1
+    labels = [labels_listing(result)] if several or not categories else []
+    return [*labels, *categories, *unknown_line(result), found]
 
 
 def timings_line(result: "SearchResult") -> Text:

@@ -155,6 +155,6 @@ def trained(manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> P
     config = TrainConfig(backbone="resnet-small", dim=16, network=network)
     with Shop.create(folder / "shop", name="Painted") as shop:
         import_manifest(shop, manifests.catalogue, photos=[manifests.photos])
-        train_shop(shop, config, label="item_id")
+        train_shop(shop, config, labels=("item_id",))
         build(shop)
     return folder

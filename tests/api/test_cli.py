@@ -254,7 +254,7 @@ def test_versions_and_the_way_back(shop: Path) -> None:
 
 
 def test_train_refuses_what_it_does_not_know(shop: Path) -> None:
-    assert "resnet-small" in answer("train", shop, "--backbone", "vgg", code=1)["error"]
+    assert "resnet-small" in run("train", shop, "--backbone", "vgg", code=2).output
     assert "colour" in answer("train", shop, "--label", "shade", code=1)["error"]
 
 

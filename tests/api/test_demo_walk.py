@@ -14,7 +14,7 @@ from vsearch.fit_head import HeadConfig
 from vsearch.images import content_hash
 from vsearch.train import TrainConfig
 
-CONFIG = TrainConfig(renderings=2, head=HeadConfig(steps=600))
+CONFIG = TrainConfig(trained="head", renderings=2, head=HeadConfig(steps=600))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> DemoShop:
 @pytest.fixture(scope="module")
 def walked(drawn: DemoShop) -> tuple[Path, Walk]:
     folder = drawn.folder.parent / "shop"
-    given = Given(drawn.catalogue, (drawn.photos,), drawn.queries, "item_id", config=CONFIG)
+    given = Given(drawn.catalogue, (drawn.photos,), drawn.queries, ("item_id",), config=CONFIG)
     with Shop.create(folder) as shop:
         walk = Walk(shop, given)
         walk.go(folder.parent / "sheet.png")
@@ -70,11 +70,11 @@ def test_no_test_photo_is_in_any_cache_index_or_training_set(
 def test_a_second_walk_trains_again_only_where_photos_or_settings_changed(
     drawn: DemoShop, walked: tuple[Path, Walk]
 ) -> None:
-    brief = TrainConfig(renderings=2, head=HeadConfig(steps=20))
+    brief = TrainConfig(trained="head", renderings=2, head=HeadConfig(steps=20))
     with Shop.open(walked[0]) as shop:
         outcomes = []
         for config in (CONFIG, brief):
-            given = Given(drawn.catalogue, (drawn.photos,), label="item_id", config=config)
+            given = Given(drawn.catalogue, (drawn.photos,), labels=("item_id",), config=config)
             walk = Walk(shop, given)
             walk.go(walked[0].parent / "again.png")
             outcomes.append(next(step.outcome for step in walk.steps if step.name == "train"))

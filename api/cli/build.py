@@ -1,0 +1,53 @@
+"""`build`: from a trained model to an index that serves."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import RenderableType
+
+from api.cli.progress import format_seconds
+from api.cli.tables import facts
+from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
+
+if TYPE_CHECKING:
+    from indexer.build import BuildReport
+
+
+def build(
+    shop: ShopFolder,
+    views: Annotated[
+        Literal["catalogue", "all"] | None,
+        typer.Option(
+            help="What is indexed: catalogue photos, or further labelled photos of split train as "
+            "well. [default: as before]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Embed what changed, build the index, verify it and let it serve."""
+    from indexer.build import build as build_index
+    from indexer.shop import Shop
+
+    with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
+        report = build_index(opened, views=views, progress=terminal.progress)
+        terminal.answer(report.to_json(), build_facts(report))
+
+
+def build_facts(report: "BuildReport") -> RenderableType:
+    """Return what a build did, as people see it."""
+    version = report.version if report.published else f"{report.version} (nothing had changed)"
+    return facts(
+        [
+            ("photos embedded", report.embedded),
+            ("photos reused", report.photos_reused),
+            ("items indexed", report.indexed),
+            ("items waiting", report.waiting),
+            ("items rejected", report.rejected),
+            ("rows", report.rows),
+            ("version", version),
+            ("model", report.model),
+            ("time", format_seconds(report.seconds)),
+        ]
+    )

@@ -1,0 +1,192 @@
+"""`train`: from a catalogue to a classifier."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import RenderableType
+
+from api.cli.progress import format_seconds
+from api.cli.tables import facts
+from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
+
+if TYPE_CHECKING:
+    from indexer.training import TrainReport
+
+# What help lists; the tests hold it against what there is, which takes JAX seconds to load.
+BACKBONES = (
+    "efficientnet-lite0",
+    "efficientnet-lite1",
+    "efficientnet-lite2",
+    "resnet-18",
+    "resnet-50",
+    "resnet-small",
+)
+OBJECTIVES = ("binary", "multi-label", "normalised-softmax", "one-class", "softmax")
+PRECISIONS = ("fp32", "bf16")
+
+
+def known_backbone(name: str) -> str:
+    """Refuse a backbone that does not exist as bad usage."""
+    from vsearch.models.architectures import ARCHITECTURES
+
+    return _known(name, ARCHITECTURES)
+
+
+def known_objective(name: str | None) -> str | None:
+    """Refuse an objective that does not exist as bad usage."""
+    from vsearch.objectives import OBJECTIVES
+
+    return name and _known(name, OBJECTIVES)
+
+
+def known_precision(name: str | None) -> str | None:
+    """Refuse a precision that does not exist as bad usage."""
+    from vsearch.precision import PRECISIONS
+
+    return name and _known(name, PRECISIONS)
+
+
+def _known(name: str, names: Collection[str]) -> str:
+    if name not in names:
+        raise typer.BadParameter(f"no “{name}”; there are {', '.join(names)}")
+    return name
+
+
+def train(
+    shop: ShopFolder,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="What the labels are: category, item_id, or an attribute. Repeatable: a photo "
+            "then has a label of each column. [default: category]",
+            show_default=False,
+        ),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=known_objective,
+            help=f"The kind of classification: {', '.join(OBJECTIVES)}. [default: multi-label "
+            "where photos can have several labels, binary for a yes and a no, else "
+            "normalised-softmax]",
+            show_default=False,
+        ),
+    ] = None,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", callback=known_backbone, help=f"The network: {', '.join(BACKBONES)}."
+        ),
+    ] = "efficientnet-lite0",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Where training starts: package (what the extra “pretrained” brings), none, a "
+            "file of weights, hub:NAME or torchvision:NAME. [default: package where there are any]",
+            show_default=False,
+        ),
+    ] = None,
+    trained: Annotated[
+        Literal["head", "last", "all"] | None,
+        typer.Option(
+            "--train",
+            help="The head alone, which is quick; the last stages too; or all layers. [default: "
+            "last with pretrained weights, else all]",
+            show_default=False,
+        ),
+    ] = None,
+    imbalance: Annotated[
+        Literal["balanced", "logit-adjusted", "none"],
+        typer.Option(
+            help="For labels with few photos: draw all labels equally often, adjust the logits, or "
+            "do nothing."
+        ),
+    ] = "balanced",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=known_precision,
+            help=f"What the network computes in: {', '.join(PRECISIONS)}. [default: what suits the "
+            "device]",
+            show_default=False,
+        ),
+    ] = None,
+    dim: Annotated[int, typer.Option(min=2, help="Length of an embedding.")] = 256,
+    seed: Annotated[int, typer.Option(help="The same seed trains the same model.")] = 0,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Training steps of the head on features. [default: 2000]",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Passes over the photos, where more than the head is trained. [default: 6 from "
+            "pretrained weights, else 15]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the classifier; it serves from the next build on.
+
+    Training that was interrupted goes on where it stopped when the command is given again.
+    """
+    from indexer.shop import Shop
+    from indexer.training import train_shop
+    from vsearch.train import TrainConfig
+
+    with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
+        config = TrainConfig(
+            backbone=backbone,
+            weights=weights,
+            objective=objective,
+            dim=dim,
+            seed=seed,
+            precision=precision,
+            trained=trained,
+            imbalance=imbalance,
+        )
+        if steps is not None:
+            config = replace(config, head=replace(config.head, steps=steps))
+        if epochs is not None:
+            config = replace(config, network=replace(config.network_config, epochs=epochs))
+        report = train_shop(
+            opened, config, labels=label or ("category",), progress=terminal.progress
+        )
+        next_step = [] if report.serving else [f"Next: vsearch build {shop}"]
+        terminal.answer(report.to_json(), train_facts(report), *next_step)
+
+
+def train_facts(report: "TrainReport") -> RenderableType:
+    """Return what training found out, as people see it."""
+    serves = "at once: the index fits" if report.serving else "from the next build on"
+    columns = f" ({', '.join(report.label_columns)})" if report.label_columns else ""
+    return facts(
+        [
+            ("model", report.model),
+            ("objective", report.objective),
+            ("labels", f"{report.labels:,}{columns}"),
+            ("photos", f"{report.train_photos:,} to train on, {report.val_photos:,} to choose by"),
+            *([("unreadable", len(report.unreadable))] if report.unreadable else []),
+            *(
+                [("left out", ", ".join(left_out))]
+                if (left_out := report.labels_without_photo)
+                else []
+            ),
+            *report.metrics.items(),
+            ("serves", serves),
+            ("time", format_seconds(report.seconds)),
+        ]
+    )
