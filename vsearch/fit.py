@@ -236,9 +236,10 @@ class _Run:
             )
         scale = self.state["scale"]
         if scale is not None and float(scale.scale) < SMALLEST_LOSS_SCALE:
-            raise DataError(
-                f"{self.task.name}: fp16 overflows at every loss scale: use bf16 or fp32"
-            )
+            raise self._overflow()
+
+    def _overflow(self) -> DataError:
+        return DataError(f"{self.task.name}: fp16 overflows at every loss scale: use bf16 or fp32")
 
     def check(self, done: int) -> None:
         mean_loss = float(self.state["loss"]) / max(int(self.state["steps"]), 1)
@@ -284,12 +285,15 @@ class _Run:
 
     def result(self, clock: _Clock) -> Fitted:
         assert self.best is not None  # the last step is always checked
+        skipped = int(self.state["skipped"])
+        if skipped == self.history[-1]["step"]:  # too few for the scale to have become small
+            raise self._overflow()
         network = nnx.merge(self.evaluation, *jax.device_put((self.best.params, self.best.rest)))
         return Fitted(
             network,
             self.best.step,
             tuple(self.history),
-            int(self.state["skipped"]),
+            skipped,
             clock.speed(),
         )
 
