@@ -1,4 +1,4 @@
-"""Figures of quality, on NumPy arrays: classification, retrieval, calibration.
+"""Figures of quality, on NumPy arrays: classification, detection, retrieval, calibration.
 
 All are fractions in 0..1 over queries; all raise ValueError where there is no query to average,
 because a figure of nothing is not 0.
@@ -51,6 +51,92 @@ def per_label_accuracy(
 def macro_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     """Return the mean of the labels' accuracies, each label counting once."""
     return float(np.mean([share for share, _ in per_label_accuracy(predicted, labels).values()]))
+
+
+def average_precision(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
+    """Return the area below precision over recall, as a sum of steps without interpolation.
+
+    Photos of equal score are chosen together, so their order does not matter.
+
+    Args:
+        scores: shape (n,), higher where more sure.
+        positive: shape (n,); at least one is.
+    """
+    _need(len(scores), len(positive))
+    _need_some(positive, "positive")
+    _, hits, chosen = cuts(scores, positive)
+    return float((np.diff(hits, prepend=0) * hits / chosen).sum() / positive.sum())
+
+
+def mean_average_precision(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> float:
+    """Return the mean over labels of `average_precision`; labels that no photo has do not count.
+
+    Args:
+        scores: shape (n, labels), higher where more sure.
+        targets: shape (n, labels), which labels each photo has.
+    """
+    _need(len(scores), len(targets))
+    _need_some(targets, "labelled")
+    present = np.flatnonzero(targets.any(axis=0))
+    return float(np.mean([average_precision(scores[:, i], targets[:, i]) for i in present]))
+
+
+def micro_f1(assigned: NDArray[np.bool_], targets: NDArray[np.bool_]) -> float:
+    """Return the harmonic mean of precision and recall over all photos and labels at once.
+
+    Args:
+        assigned: any shape, such as (n, labels): what was given.
+        targets: the same shape: what is right.
+    """
+    _need(len(assigned), len(targets))
+    _need_some(targets, "labelled")
+    return float(2 * (assigned & targets).sum() / (assigned.sum() + targets.sum()))
+
+
+def macro_f1(assigned: NDArray[np.bool_], targets: NDArray[np.bool_]) -> float:
+    """Return the mean F1 of the labels, (n, labels) each; labels that no photo has do not count."""
+    _need(len(assigned), len(targets))
+    _need_some(targets, "labelled")
+    present = np.flatnonzero(targets.any(axis=0))
+    return float(np.mean([micro_f1(assigned[:, i], targets[:, i]) for i in present]))
+
+
+def auroc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
+    """Return how often a positive photo has a higher score than a negative one; ties count half.
+
+    Args:
+        scores: shape (n,), higher where more sure.
+        positive: shape (n,); at least one is, and at least one is not.
+    """
+    _need(len(scores), len(positive))
+    _need_some(positive, "positive")
+    _need_some(~positive, "negative")
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # from 1; the mean rank where tied
+    yes, no = int(positive.sum()), int((~positive).sum())
+    return float((ranks[positive].sum() - yes * (yes + 1) / 2) / (yes * no))
+
+
+def reject_rate(
+    own: NDArray[np.floating], foreign: NDArray[np.floating], false_alarm: float
+) -> float:
+    """Return the share of foreign photos that are rejected at a false-alarm rate.
+
+    Rejected is what scores below a threshold: the highest one that rejects no more than the share
+    `false_alarm` of the own photos.
+
+    Args:
+        own: shape (n,), scores of photos that should be accepted, higher where more at home.
+        foreign: shape (m,), scores of photos that should be rejected.
+        false_alarm: 0 ≤ false_alarm < 1.
+    """
+    _need(len(own), len(own))
+    _need(len(foreign), len(foreign))
+    if not 0 <= false_alarm < 1:
+        raise ValueError(f"a false-alarm rate is at least 0 and less than 1, not {false_alarm}")
+    # The tiny part keeps .29 * 100 = 28.999999999999996 from losing a photo.
+    threshold = np.sort(own)[int(false_alarm * len(own) + 1e-9)]
+    return float(np.mean(foreign < threshold))
 
 
 def recall_at_k(relevant: NDArray[np.bool_], k: int) -> float:
@@ -107,6 +193,27 @@ def expected_calibration_error(
     place = np.clip(np.ceil(wide * bins).astype(np.int64) - 1, 0, bins - 1)
     gap = np.bincount(place, weights=wide - correct, minlength=bins)
     return float(np.abs(gap).sum() / len(wide))
+
+
+def cuts(
+    scores: NDArray[np.floating], positive: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return what choosing all photos down to each distinct score means, the highest first.
+
+    Returns:
+        The distinct scores (float64, falling); how many positive photos reach each, and how many
+        photos in all (int64).
+    """
+    order = np.argsort(-scores.astype(np.float64), kind="stable")
+    ranked = scores[order].astype(np.float64)
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    hits = np.cumsum(positive[order], dtype=np.int64)
+    return ranked[ends], hits[ends], np.asarray(ends + 1, np.int64)
+
+
+def _need_some(chosen: NDArray[np.bool_], kind: str) -> None:
+    if not chosen.any():
+        raise ValueError(f"no {kind} query to average over")
 
 
 def _need(queries: int, answers: int) -> None:

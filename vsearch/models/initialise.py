@@ -9,15 +9,16 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-ZEROS = {"bias", "mean", "feature_mean"}
-ONES = {"scale", "var", "feature_spread"}
+ZEROS = {"bias", "mean", "feature_mean", "class_weights", "label_biases", "edge_score"}
+ONES = {"scale", "var", "feature_spread", "variances", "noise_variance", "score_spread"}
 
 
 def initialise(module: nnx.Module, seed: int) -> None:
     """Fill an abstract module in place.
 
     Kernels are normal with variance 2 / fan-in, as ReLUs need (He et al. 2015, arXiv:1502.01852);
-    class vectors are standard normal, since only their direction counts.
+    class vectors are standard normal, since only their direction counts. Class weights of a linear
+    head are zero: the first predictions are equal for all labels instead of wrong at random.
     """
     rng = np.random.default_rng(seed)
     flat = dict(nnx.to_flat_state(nnx.state(module)))

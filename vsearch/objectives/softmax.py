@@ -1,4 +1,4 @@
-"""Softmax: one label a photo, by a plain linear layer on the layer-normalised embedding."""
+"""Softmax: one label a photo, by a plain linear layer with bias on the embedding."""
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,11 @@ from vsearch.objectives.normalised_softmax import cross_entropy, exclusive_metri
 
 
 class LinearHead(nnx.Module):
-    """Weights and a bias for every output, on the embedding as LayerNorm would leave it.
+    """Weights and a bias for every output, on unit rows.
 
-    A unit row times √dim has variance 1 in every dimension, which is what LayerNorm returns.
+    LayerNorm itself would return √dim times these, a factor that the weights can take over. Left
+    out, the learning rate that suits class vectors suits this head, too (grocery-store's val, 800
+    steps, mean of two seeds: top-1 .755, with the factor .706).
     """
 
     def __init__(self, dim: int, outputs: int):
@@ -24,8 +26,8 @@ class LinearHead(nnx.Module):
 
     def __call__(self, embedding: jax.Array, _features: jax.Array) -> jax.Array:
         """Map unit rows (n, dim) to logits (n, outputs) float32."""
-        normalised = embedding * np.sqrt(embedding.shape[-1], dtype=np.float32)
-        return normalised @ self.class_weights[...] + self.bias[...][None]
+        logits: jax.Array = embedding @ self.class_weights[...] + self.bias[...][None]
+        return logits
 
 
 class Softmax(Objective):

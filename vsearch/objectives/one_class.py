@@ -1,0 +1,212 @@
+"""One-class: trained on photos of what is sold alone, it accepts or rejects a photo.
+
+Standardised features of our own photos are modelled by probabilistic principal components (Tipping
+& Bishop, Probabilistic Principal Component Analysis, 1999): a Gaussian with variances of its own
+along the principal axes and one noise variance across all others. How many axes count is chosen by
+the likelihood of held-out photos. A photo's logit is its log-likelihood up to a constant.
+"""
+
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from vsearch.calibration import sigmoid
+from vsearch.errors import DataError
+from vsearch.gaussian import Gaussian
+from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
+
+if TYPE_CHECKING:
+    from vsearch.models.classifier import TopLayers
+
+# The share of our own photos that may be rejected.
+FALSE_ALARM = 0.05
+# So few val photos cannot tell so small a share.
+LEAST_VAL = round(1 / FALSE_ALARM) - 1
+MOST_SCORES = 512
+LEAST_PHOTOS = 10
+MOST_ROWS = 2048  # of features: the covariance of more is hardly better known, and takes long
+SEED = 0
+
+
+class Statistic(nnx.Variable[jax.Array]):
+    """Found from features in closed form; not trained."""
+
+
+class Likelihood(nnx.Module):
+    """Log-likelihood of standardised features, scaled by that of held-out training photos.
+
+    Of these, the share `FALSE_ALARM` had a logit below 0 and half had one below 1.
+    """
+
+    def __init__(self, features: int, dim: int):
+        self.basis = Statistic(jnp.zeros((features, dim)))
+        self.variances = Statistic(jnp.ones(dim))
+        self.noise_variance = Statistic(jnp.ones(1))
+        self.edge_score = Statistic(jnp.zeros(1))
+        self.score_spread = Statistic(jnp.ones(1))
+
+    def __call__(self, _embedding: jax.Array, features: jax.Array) -> jax.Array:
+        """Map standardised features (n, features) to logits (n, 1) float32."""
+        basis = self.basis[...]
+        # A GPU's quicker products keep ten bits: too few for what is left beside the axes.
+        along = jnp.matmul(features, basis, precision="highest")
+        beside = features - jnp.matmul(along, basis.T, precision="highest")
+        distance = (jnp.square(along) / self.variances[...][None]).sum(-1, keepdims=True)
+        distance += jnp.square(beside).sum(-1, keepdims=True) / self.noise_variance[...][None]
+        score = -distance / features.shape[-1]
+        logits: jax.Array = (score - self.edge_score[...][None]) / self.score_spread[...][None]
+        return logits
+
+
+class OneClass(Objective):
+    """One label, “ours”; its probability is a p-value: how usual a photo is among our own."""
+
+    name = "one-class"
+    rejects = True
+    closed_form = True
+    least_labels = 1
+    most_labels = 1
+
+    def head(self, features: int, dim: int, labels: int) -> nnx.Module:
+        """Return the likelihood of features."""
+        return Likelihood(features, dim)
+
+    def loss(self, logits: jax.Array, targets: jax.Array, options: LossOptions) -> jax.Array:
+        """Refuse: photos of one class alone give no gradient that tells them from others.
+
+        Raises:
+            DataError: always.
+        """
+        raise DataError(
+            "one-class cannot train layers: use a pretrained backbone and train the head alone"
+        )
+
+    def fit(self, top: "TopLayers", features: NDArray[np.float16]) -> None:
+        """Fill projection and head; the embedding holds the photo's principal coordinates.
+
+        They are not whitened: that found the same item less often (grocery-store's val photos, top
+        1 of 256 dimensions: .517 as they are, .486 whitened, .524 with all 4,096 features).
+
+        Args:
+            top: its leaves may still be without values.
+            features: (photos, features), or (photos, renderings, features) with the plain photo
+                first, so that renderings of a held-out photo are held out, too.
+
+        Raises:
+            DataError: too few photos.
+        """
+        photos = features.reshape(len(features), -1, features.shape[-1])
+        if len(photos) < LEAST_PHOTOS:
+            raise DataError(
+                f"one-class needs at least {LEAST_PHOTOS} photos to learn what is usual, there "
+                f"are {len(photos)}: add photos of what is sold"
+            )
+        rng = np.random.default_rng(SEED)
+        rows = _rows(photos, rng)
+        mean, spread = rows.mean(0), rows.std(0)
+        # A feature that hardly ever moves would reject whatever moves it.
+        spread = np.maximum(spread, max(0.01 * float(np.median(spread)), 1e-5))
+        dim = top.projection.project.out_features
+        axes, edge, middle = _held_out(photos, mean, spread, dim, rng)
+        basis, variances, noise = Gaussian.of((rows - mean) / spread, dim).padded(axes, dim)
+        values = {
+            "projection.feature_mean": mean,
+            "projection.feature_spread": spread,
+            "projection.project.kernel": basis,
+            "head.basis": basis,
+            "head.variances": variances,
+            "head.noise_variance": np.array([noise]),
+            "head.edge_score": np.array([edge]),
+            "head.score_spread": np.array([max(middle - edge, 1e-3 * max(1.0, abs(middle)))]),
+        }
+        flat = dict(nnx.to_flat_state(nnx.state(top)))
+        for path, leaf in flat.items():
+            leaf.set_raw_value(jnp.asarray(values[".".join(map(str, path))], jnp.float32))
+        nnx.update(top, nnx.from_flat_state(flat))
+
+    def quality(self, logits: Logits, targets: Targets) -> tuple[float, ...]:
+        """Return nothing: there is no step to choose."""
+        return ()
+
+    def calibrate(self, logits: Logits, targets: Targets) -> Calibration:
+        """Return the logits of val photos in order, and the p-value up to which is rejected.
+
+        Of many photos, order statistics at evenly spaced ranks are kept. With less than
+        `LEAST_VAL` photos none are: the head knows of held-out training photos.
+        """
+        ordered = np.sort(logits[:, 0]) if len(logits) >= LEAST_VAL else logits[:0, 0]
+        kept = min(len(ordered), MOST_SCORES)
+        ranks = np.arange(1, kept + 1) * (len(ordered) + 1) // (kept + 1)
+        return {"threshold": FALSE_ALARM, "scores": ordered[ranks - 1].tolist()}
+
+    def probabilities(self, logits: Logits, calibration: Calibration) -> NDArray[np.float32]:
+        """Return p-values: the share of our own photos that are at least as unusual, (n, 1).
+
+        Conformal, (1 + those of m val photos) / (m + 1): whatever the features' distribution, a new
+        photo of ours has a p-value ≤ α with probability ≤ α at most (Bates et al., Testing for
+        Outliers with Conformal p-values, 2023, arXiv:2104.08279). Without val photos, a logistic
+        curve through the two points of held-out training photos that the head is scaled by.
+        """
+        scores = np.asarray(calibration["scores"], np.float32)
+        if scores.size:
+            below = np.searchsorted(scores, logits, side="right")
+            return np.asarray((1 + below) / (1 + len(scores)), np.float32)
+        edge = np.log(FALSE_ALARM / (1 - FALSE_ALARM))
+        return sigmoid(edge * (1 - logits.astype(np.float64))).astype(np.float32)
+
+    def assigned(
+        self, probabilities: NDArray[np.float32], calibration: Calibration
+    ) -> NDArray[np.bool_]:
+        """Return whether each photo is accepted, (n, 1)."""
+        return probabilities > np.float32(calibration["threshold"])
+
+    def shares(
+        self, logits: Logits, calibration: Calibration, tree: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Return 1 for photos that are accepted, where the label has a place in the tree."""
+        accepted = self.assigned(self.probabilities(logits, calibration), calibration)
+        return np.asarray(accepted & tree[None], np.float32)
+
+    def metrics(
+        self, probabilities: NDArray[np.float32], targets: Targets, calibration: Calibration
+    ) -> dict[str, float]:
+        """Return the share of our own photos that are accepted.
+
+        How many foreign ones are rejected takes such photos: see `metrics.auroc`, `reject_rate`.
+        """
+        return {"acceptance": float(self.assigned(probabilities, calibration).mean())}
+
+
+def _held_out(
+    photos: NDArray[np.float16],
+    mean: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    dim: int,
+    rng: np.random.Generator,
+) -> tuple[int, float, float]:
+    """Return the number of axes, and two quantiles of the scores, that held-out photos tell.
+
+    A fifth of the photos is held out. The quantiles are that of `FALSE_ALARM` and the median.
+    """
+    order = rng.permutation(len(photos))[:MOST_ROWS]
+    held, rest = np.split(order, [len(order) // 5])
+    model = Gaussian.of((_rows(photos[rest], rng) - mean) / spread, dim)
+    unseen = (photos[held, 0].astype(np.float32) - mean) / spread
+    axes = model.best_axes(unseen)
+    edge, middle = np.quantile(model.scores(unseen, axes), [FALSE_ALARM, 0.5])
+    return axes, float(edge), float(middle)
+
+
+def _rows(photos: NDArray[np.float16], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return all renderings of photos as rows, or `MOST_ROWS` of them drawn at random."""
+    flat = photos.reshape(-1, photos.shape[-1])
+    if len(flat) > MOST_ROWS:
+        flat = flat[rng.choice(len(flat), MOST_ROWS, replace=False)]
+    return flat.astype(np.float32)
+
+
+OBJECTIVE = OneClass()
