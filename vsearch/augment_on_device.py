@@ -24,7 +24,8 @@ def augment(
     Args:
         squares: (n, side, side, 3) uint8, whole photos stretched to squares.
         aspects: (n,) float32, width / height of the photos.
-        key: decides everything; photo i's rendering does not depend on the others.
+        key: decides, with a photo's place in the batch, how it is rendered; what the other photos
+            are, and how many, does not count.
         size: side of the renderings.
         how: bounds of crop and colour.
     """
@@ -45,10 +46,14 @@ def augment(
 def _crop(
     aspect: jax.Array, draw: jax.Array, how: Augmentation
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Return left, top, width and height of a crop as fractions of the photo."""
+    """Return left, top, width and height of a crop as fractions of the photo.
+
+    One that does not fit is cut off: of a long photo, things may be stretched by more than
+    `max_stretch`, though never by more than if the whole photo were.
+    """
     area = how.min_area + draw[0] * (1 - how.min_area)
     ratio = jnp.exp((2 * draw[1] - 1) * jnp.log(how.max_stretch))
-    # Of a photo of height 1 and width `aspect`; a crop that does not fit is cut off.
+    # Of a photo of height 1 and width `aspect`.
     wide = jnp.minimum(jnp.sqrt(area * aspect * ratio), aspect) / aspect
     high = jnp.minimum(jnp.sqrt(area * aspect / ratio), 1.0)
     return draw[2] * (1 - wide), draw[3] * (1 - high), wide, high
