@@ -10,20 +10,22 @@ from vsearch.errors import BundleError
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import abstract_classifier
 from vsearch.models.initialise import initialise
+from vsearch.objectives import DEFAULT, OBJECTIVES
 
 LABELS = tuple(Label(name, ("Paint", name)) for name in ("red", "green", "blue"))
 
 
 @pytest.fixture
 def bundle() -> Bundle:
-    network = abstract_classifier(NetworkSpec("tiny", 8), len(LABELS))
+    network = abstract_classifier(NetworkSpec("tiny", 8), len(LABELS), OBJECTIVES[DEFAULT])
     initialise(network, seed=0)
     return Bundle(
         network=NetworkSpec("tiny", 8),
         weights=weights_of(network),
         labels=LABELS,
-        label_column="colour",
-        scale=10.0,
+        label_columns=("colour",),
+        objective=DEFAULT,
+        calibration={"scale": 10.0},
         metrics={"val_top1": 0.5},
         provenance={"licence": "Apache-2.0"},
     )
@@ -51,8 +53,8 @@ def changed(bundle: Bundle, leaf: str) -> Bundle:
     [
         "trunk.stem.kernel",
         "trunk.blocks.0.first_norm.mean",
-        "head.project.kernel",
-        "head.feature_mean",
+        "top.projection.project.kernel",
+        "top.projection.feature_mean",
     ],
 )
 def test_weights_up_to_the_embedding_change_both_fingerprints(bundle: Bundle, leaf: str) -> None:
@@ -61,15 +63,16 @@ def test_weights_up_to_the_embedding_change_both_fingerprints(bundle: Bundle, le
     assert other.model_fingerprint != bundle.model_fingerprint
 
 
-def test_labels_class_vectors_and_scale_change_the_model_alone(bundle: Bundle) -> None:
+def test_labels_head_and_calibration_change_the_model_alone(bundle: Bundle) -> None:
     renamed = (*LABELS[:2], Label("navy", ("Paint", "navy")))
     others = [
         replace(bundle, labels=renamed),
-        replace(bundle, scale=11.0),
-        changed(bundle, "head.class_vectors"),
+        replace(bundle, calibration={"scale": 11.0}),
+        replace(bundle, objective="softmax"),
+        changed(bundle, "top.head.class_vectors"),
     ]
     assert {other.embedding_fingerprint for other in others} == {bundle.embedding_fingerprint}
-    assert len({b.model_fingerprint for b in (bundle, *others)}) == 4
+    assert len({b.model_fingerprint for b in (bundle, *others)}) == 5
 
 
 def test_metrics_change_no_fingerprint(bundle: Bundle) -> None:
@@ -79,6 +82,11 @@ def test_metrics_change_no_fingerprint(bundle: Bundle) -> None:
 def edit_json(folder: Path, **fields: object) -> None:
     model = json.loads((folder / MODEL).read_text())
     (folder / MODEL).write_text(json.dumps(model | fields))
+
+
+def edit_network(folder: Path, **fields: object) -> None:
+    network = json.loads((folder / MODEL).read_text())["network"]
+    edit_json(folder, network=network | fields)
 
 
 def flip_a_byte(path: Path) -> None:
@@ -95,9 +103,10 @@ def flip_a_byte(path: Path) -> None:
         (lambda f: (f / MODEL).write_text("{"), "cannot be read"),
         (lambda f: (f / WEIGHTS).write_bytes(b"12345678"), "cannot be read"),
         (lambda f: flip_a_byte(f / WEIGHTS), "changed or damaged"),
-        (lambda f: edit_json(f, scale=3.0), "changed or damaged"),
+        (lambda f: edit_json(f, calibration={"scale": 3.0}), "changed or damaged"),
+        (lambda f: edit_json(f, objective="triplet"), "no objective “triplet”; there are"),
         (lambda f: edit_json(f, schema=99), "schema 99"),
-        (lambda f: edit_json(f, network={"backbone": "tiny", "dim": 9}), "the network expects"),
+        (lambda f: edit_network(f, dim=9), "the network expects"),
     ],
 )
 def test_a_damaged_bundle_is_refused(
