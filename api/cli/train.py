@@ -24,7 +24,7 @@ BACKBONES = (
     "resnet-small",
 )
 OBJECTIVES = ("binary", "multi-label", "normalised-softmax", "one-class", "softmax")
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 def known_backbone(name: str) -> str:

@@ -18,6 +18,7 @@ from indexer.importing import import_manifest
 from indexer.search import Searcher
 from indexer.shop import Shop
 from indexer.training import train_shop
+from tests.indexer.tiny_network import TINY, offer_tiny
 from tests.indexer.tiny_shop import TinyEmbedder, add_further, make_shop
 from vsearch.data import Label
 from vsearch.fit_network import NetworkConfig
@@ -147,12 +148,22 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
     return Manifests(folder, **paths)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def tiny_network() -> Iterator[None]:
+    """Offer the backbone “tiny”: the commands then train in a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        offer_tiny(patch)
+        yield
+
+
 @pytest.fixture(scope="session")
-def trained(manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(
+    manifests: Manifests, tmp_path_factory: pytest.TempPathFactory, tiny_network: None
+) -> Path:
     """A folder whose `shop` was imported, trained for one epoch, and built."""
     folder = tmp_path_factory.mktemp("demo")
     network = NetworkConfig(epochs=1, batch=8)
-    config = TrainConfig(backbone="resnet-small", dim=16, network=network)
+    config = TrainConfig(backbone=TINY, dim=16, network=network)
     with Shop.create(folder / "shop", name="Painted") as shop:
         import_manifest(shop, manifests.catalogue, photos=[manifests.photos])
         train_shop(shop, config, labels=("item_id",))

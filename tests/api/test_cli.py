@@ -17,6 +17,7 @@ from api.cli import app
 from indexer.shop import Shop
 from indexer.upsert import record_change
 from tests.api.conftest import Manifests
+from tests.indexer.tiny_network import write_weights
 
 
 def run(*arguments: object, code: int = 0) -> Result:
@@ -255,18 +256,60 @@ def test_versions_and_the_way_back(shop: Path) -> None:
 
 def test_train_refuses_what_it_does_not_know(shop: Path) -> None:
     assert "resnet-small" in run("train", shop, "--backbone", "vgg", code=2).output
+    assert "one-class" in run("train", shop, "--objective", "regression", code=2).output
+    assert "fp32" in run("train", shop, "--precision", "fp1", code=2).output
     assert "colour" in answer("train", shop, "--label", "shade", code=1)["error"]
+    refused = answer("train", shop, "--backbone", "tiny", "--train", "head", code=1)["error"]
+    assert "needs pretrained weights" in refused
+    assert "“none”" in answer("train", shop, "--weights", "none.pth", code=1)["error"]
+
+
+def config_of(shop: Path, report: dict[str, Any]) -> dict[str, Any]:
+    kept = json.loads((shop / "models" / report["model"] / "model.json").read_text())
+    assert kept["training"]["photos"] == report["photos"]
+    config: dict[str, Any] = kept["training"]["config"]
+    return config
 
 
 def test_what_train_was_told_is_kept_with_the_model(shop: Path) -> None:
-    options = ("--backbone", "resnet-small", "--epochs", 1, "--dim", 8, "--seed", 3)
-    report = answer("train", shop, *options)
-    kept = json.loads((shop / "models" / report["model"] / "model.json").read_text())
-    config = kept["training"]["config"]
+    options = ("--backbone", "tiny", "--epochs", 1, "--dim", 8, "--seed", 3)
+    report = answer("train", shop, *options, "--imbalance", "logit-adjusted")
+    config = config_of(shop, report)
     assert (config["network"]["epochs"], config["dim"], config["seed"]) == (1, 8, 3)
-    assert kept["training"]["photos"] == report["photos"]
+    assert (config["imbalance"], config["objective"]) == ("logit-adjusted", "normalised-softmax")
+    assert (report["label"], report["labels"]) == ("category", 4)
     assert not report["serving"]
     assert answer("build", shop)["model"] == report["model"]
+
+
+def test_several_labels_from_a_head_on_given_weights(
+    shop: Path, query: Path, manifests: Manifests, tmp_path: Path
+) -> None:
+    weights = write_weights(tmp_path / "tiny.safetensors")
+    options = ("--backbone", "tiny", "--weights", weights, "--train", "head", "--steps", 30)
+    labels = ("--label", "category", "--label", "colour", "--dim", 16, "--precision", "fp32")
+    report = answer("train", shop, *options, *labels)
+    assert (report["objective"], report["label"]) == ("multi-label", "category, colour")
+    assert report["labels"] == 7
+    config = config_of(shop, report)
+    assert (config["trained"], config["head"]["steps"]) == ("head", 30)
+    assert (config["weights"], config["precision"]) == (str(weights), "fp32")
+    answer("build", shop)
+    shown = run("search", shop, query).output
+    assert "colour: red" in shown
+    assert "Shapes > box" in shown
+    figures = answer("evaluate", shop, manifests.queries)
+    assert figures["by_column"].keys() == {"category", "colour"}
+    told = run("evaluate", shop, manifests.queries).output
+    assert "top1, colour" in told
+    assert "mean average precision" in told
+    assert "top5" not in told
+    again = answer("train", shop, *options, "--objective", "one-class")
+    assert (again["objective"], again["label"], again["labels"]) == ("one-class", "", 1)
+    answer("build", shop)
+    assert answer("search", shop, query)["unknown"] in {True, False}
+    told = run("evaluate", shop, manifests.queries).output
+    assert "12 show what is sold here, 0 something else" in told
 
 
 def test_a_folder_that_is_no_shop_is_told_in_one_line(tmp_path: Path) -> None:

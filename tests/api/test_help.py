@@ -6,8 +6,12 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from api.cli import COMMANDS, app
+from api.cli import COMMANDS, app, train
 from indexer.remote import Fetcher, RemoteError
+from tests.indexer.tiny_network import TINY
+from vsearch.models.architectures import ARCHITECTURES
+from vsearch.objectives import OBJECTIVES
+from vsearch.precision import PRECISIONS
 
 HEAVY = {"jax", "jaxlib", "flax", "faiss", "fastapi", "starlette", "uvicorn", "numpy", "PIL"}
 HEAVY |= {"pydantic_settings", "pyarrow", "safetensors", "sqlite3"}  # typer itself loads pydantic
@@ -24,7 +28,9 @@ print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["demo", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["search", "--help"], ["demo", "--help"], ["train", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=True
@@ -57,6 +63,12 @@ def test_every_command_says_what_it_does() -> None:
         ["search", "shop", "photo.jpg", "--top-k", "0"],
         ["search", "shop", "photo.jpg", "--sheet", "sheet"],
         ["build", "shop", "--views", "some"],
+        ["train", "shop", "--objective", "none"],
+        ["train", "shop", "--backbone", "none"],
+        ["train", "shop", "--precision", "none"],
+        ["train", "shop", "--train", "none"],
+        ["train", "shop", "--imbalance", "some"],
+        ["train", "shop", "--steps", "0"],
         ["evaluate", "shop", "queries.csv", "--where", "colour"],
         ["demo", "--queries", "queries.csv"],
         ["serve", "shop", "--port", "70000"],
@@ -64,6 +76,12 @@ def test_every_command_says_what_it_does() -> None:
 )
 def test_bad_usage_ends_with_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_help_lists_every_name_that_train_takes() -> None:
+    assert set(train.BACKBONES) == set(ARCHITECTURES) - {TINY}
+    assert set(train.OBJECTIVES) == set(OBJECTIVES)
+    assert set(train.PRECISIONS) == set(PRECISIONS)
 
 
 def test_messages_name_options_that_there_are() -> None:

@@ -50,6 +50,7 @@ def test_the_answer_says_what_the_photo_shows(client: TestClient, shop: Shop) ->
     assert probabilities["Fruit"] == pytest.approx(fruit, abs=1e-6)
     assert sum(one["probability"] for one in answer["labels"]) == pytest.approx(1, abs=1e-5)
     assert answer["unknown"] is None
+    assert [one["assigned"] for one in answer["labels"]] == [True, False, False]
     assert answer["model"] == shop.current().model
     assert answer["index"] == shop.current().index
     assert set(answer["timings"]) == {"decode", "embed", "search", "total"}
@@ -166,8 +167,9 @@ def test_the_description_has_examples_and_problems(client: TestClient) -> None:
     responses = document["paths"]["/v1/search"]["post"]["responses"]
     assert {"200", "413", "415", "422", "503"} <= set(responses)
     assert "application/problem+json" in responses["413"]["content"]
-    fields = document["components"]["schemas"]["HitDocument"]["properties"]
-    assert all("examples" in field for field in fields.values())
+    for name in ("HitDocument", "LabelDocument"):
+        fields = document["components"]["schemas"][name]["properties"]
+        assert all("examples" in field for field in fields.values())
 
 
 def test_a_proxys_path_is_in_every_address(serve: Serve, shop: Shop) -> None:

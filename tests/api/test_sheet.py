@@ -14,12 +14,15 @@ from api.sheet import (
     draw_sheet,
     ellipsis,
     font_of,
+    predicted,
     wrap,
 )
+from indexer.classes import CategoryProbability, Classes, LabelProbability
 from indexer.search import Searcher
 from indexer.shop import Shop
 from tests.indexer.tiny_shop import TinyEmbedder, painted
 from vsearch.images import Crop
+from vsearch.taxonomy import CategoryPath
 
 RED, BLUE = (220, 20, 30), (20, 30, 220)
 
@@ -101,6 +104,20 @@ def test_a_shops_sheet_shows_catalogue_photos_only(shop: Shop, embedder: TinyEmb
     assert contact_sheet(shop, painted(1), result).tobytes() != drawn.tobytes()
     cropped = contact_sheet(shop, painted(1), result, Crop(0, 0, 0.5, 0.5))
     assert cropped.size == drawn.size
+
+
+def test_labels_without_a_category_are_listed_too() -> None:
+    def label(name: str, path: CategoryPath, assigned: bool) -> LabelProbability:
+        return LabelProbability(name, path, 0.7, assigned)
+
+    fruit = (CategoryProbability(("Fruit",), 1.0), CategoryProbability(("Fruit", "Nut"), 0.001))
+    labels = (label("Fruit", ("Fruit",), True), label("red", (), True), label("big", (), False))
+    assert predicted(Classes(labels, fruit, None)) == [
+        Prediction("Fruit", 1.0),
+        Prediction("red", 0.7),
+    ]
+    turned_away = Classes((label("sold here", (), False),), (), True)
+    assert predicted(turned_away) == [Prediction("sold here", 0.7)]
 
 
 def test_a_font_is_loaded_once() -> None:

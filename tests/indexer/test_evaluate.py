@@ -1,8 +1,6 @@
 """The figures against an independent recomputation, query by query, in plain Python."""
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from indexer.build import build
 from indexer.evaluate import EvaluationReport, evaluate
 from indexer.label_figures import OneLabelFigures
 from indexer.shop import Shop
-from tests.indexer.tiny_shop import SIDE, TinyEmbedder, add_further, item_row, make_shop
+from tests.indexer.query_photos import blurred, write_queries
+from tests.indexer.tiny_shop import TinyEmbedder, add_further, item_row, make_shop
 from vsearch.data import Label
 from vsearch.errors import ManifestError, ShopError
 from vsearch.images import load
@@ -28,15 +26,6 @@ COLOURS = ("red", "green")
 ITEMS = {
     f"item-{i}": (PATHS[i % 3], [10 * i + photo for photo in range(1 + i % 3)]) for i in range(12)
 }
-
-
-def blurred(seed: int, noise: int) -> bytes:
-    """Return a photo that lies between a catalogue photo (`seed`) and noise."""
-    own = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    other = np.random.default_rng(10**6 + noise).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray((0.35 * own + 0.65 * other).astype(np.uint8)).save(file, "PNG")
-    return file.getvalue()
 
 
 @dataclass(frozen=True)
@@ -51,18 +40,6 @@ QUERIES = [
     for i, (item_id, (category, seeds)) in enumerate(ITEMS.items())
     for n in range(4)
 ]
-
-
-def write_queries(folder: Path, rows: list[dict[str, str]], photos: dict[str, bytes]) -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, data in photos.items():
-        (folder / name).write_bytes(data)
-    manifest = folder / "queries.csv"
-    with manifest.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["image_path", "item_id", "category", "split", "light"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return manifest
 
 
 @pytest.fixture
