@@ -1,12 +1,10 @@
 """Load published weights into a backbone, from wherever they come, every leaf checked."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from vsearch.errors import WeightsError
 from vsearch.images import ImageSpec
 from vsearch.models.architectures import ARCHITECTURES, Backbone
-from vsearch.models.efficientnet_lite import EfficientNetLite
 from vsearch.progress import Progress, silent
 from vsearch.state_dict import load_state_dict, read_state_dict
 from vsearch.timm_config import image_of_config
@@ -18,7 +16,6 @@ __all__ = [
     "Provenance",
     "check_source",
     "default_source",
-    "load_efficientnet_lite0",
     "load_pretrained",
     "load_state_dict",
 ]
@@ -82,13 +79,3 @@ def _image(file: WeightsFile, backbone: str, source: str, usual: ImageSpec) -> I
     if source.startswith("torchvision:"):
         return replace(usual, interpolation="bilinear")  # as torchvision evaluates them
     return image_of_config(file.path.with_name("config.json"), backbone, usual)
-
-
-def load_efficientnet_lite0(network: EfficientNetLite, path: Path | None = None) -> Provenance:
-    """Fill the network with ImageNet weights, from the package unless `path` names a file.
-
-    Raises:
-        WeightsError: the file is not there, damaged, or a leaf differs in name, shape or dtype.
-    """
-    source = "package" if path is None else str(path)
-    return load_pretrained("efficientnet-lite0", network, source).provenance

@@ -51,7 +51,7 @@ def test_type_colour_and_season_at_once(fashion_catalogue: Path, tmp_path: Path)
             tmp_path / part,
             fashion_catalogue / "catalogue.csv",
             queries,
-            config=TrainConfig(trained=part),  # type: ignore[arg-type]
+            config=TrainConfig(trained=part),
             labels=COLUMNS,
         )
         columns = "  ".join(f"{name} {share:.4f}" for name, share in found["by_column"].items())

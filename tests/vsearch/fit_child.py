@@ -35,7 +35,7 @@ def main(folder: Path, out: Path, steps: int) -> None:
     )
     losses = np.array([[c["step"], c["loss"], c["val"]] for c in fitted.history])
     arrays = weights_of(fitted.network) | {"history": losses, "step": np.array(fitted.step)}
-    np.savez(out, **arrays)  # type: ignore[arg-type]
+    np.savez(out, **arrays)
 
 
 if __name__ == "__main__":

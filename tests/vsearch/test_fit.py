@@ -55,16 +55,14 @@ def test_accumulated_gradients_are_those_of_the_batches_together() -> None:
     quiet = {"logits": lambda network, inputs, key: network(inputs), "frozen_norms": True}
     after = weights_of(fitted(2, recipe, **quiet).network)
     network = Toy()
-    network.eval()
-    graph, params, rest = nnx.split(network, nnx.Param, ...)
+    network.eval()  # type: ignore[no-untyped-call]
+    graph, params, rest = nnx.split(network, nnx.Param, ...)  # type: ignore[misc]
     x, y = (np.concatenate(parts) for parts in zip(photos(0), photos(1), strict=True))
 
     def loss(params: Any) -> jax.Array:
-        return cross_entropy(nnx.merge(graph, params, rest, copy=True)(jnp.asarray(x)), y)
+        return cross_entropy(nnx.merge(graph, params, rest, copy=True)(jnp.asarray(x)), jnp.asarray(y))
 
-    optimiser = recipe.optimiser(2, lambda _: 1.0)
     plain = Recipe(learning_rate=1e-2, warmup=0.0).optimiser(1, lambda _: 1.0)
-    del optimiser
     updates, _ = plain.update(jax.grad(loss)(params), plain.init(params), params)
     expected = optax.apply_updates(params, updates)
     np.testing.assert_allclose(

@@ -14,7 +14,7 @@ from vsearch.errors import WeightsError
 from vsearch.images import ImageSpec
 from vsearch.models.architectures import ARCHITECTURES, Architecture
 from vsearch.models.deep_resnet import DeepResNet
-from vsearch.pretrained import Pretrained, load_efficientnet_lite0, load_pretrained
+from vsearch.pretrained import load_pretrained
 from vsearch.weight_names import torchvision_resnet_names
 from vsearch.weight_sources import PACKAGES, package_file, sha256_of
 
@@ -98,14 +98,6 @@ def test_a_file_that_does_not_fit_is_refused_by_its_name_and_its_first_bad_leaf(
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(WeightsError, match=r"x\.safetensors: truncated: leaf “layer2\.0\."):
         load_pretrained("resnet-18", tiny, str(path))
-
-
-def test_the_package_of_lite0_is_loaded_by_its_older_name_too() -> None:
-    network = abstract_backbone("efficientnet-lite0")
-    provenance = load_efficientnet_lite0(network)
-    assert provenance.sha256 == PACKAGES["efficientnet-lite0"]
-    again: Pretrained = load_pretrained("efficientnet-lite0", network, "package")
-    assert again == Pretrained(provenance, image=None)
 
 
 @pytest.mark.parametrize("name", PACKAGES)
