@@ -60,7 +60,9 @@ def test_accumulated_gradients_are_those_of_the_batches_together() -> None:
     x, y = (np.concatenate(parts) for parts in zip(photos(0), photos(1), strict=True))
 
     def loss(params: Any) -> jax.Array:
-        return cross_entropy(nnx.merge(graph, params, rest, copy=True)(jnp.asarray(x)), jnp.asarray(y))
+        return cross_entropy(
+            nnx.merge(graph, params, rest, copy=True)(jnp.asarray(x)), jnp.asarray(y)
+        )
 
     plain = Recipe(learning_rate=1e-2, warmup=0.0).optimiser(1, lambda _: 1.0)
     updates, _ = plain.update(jax.grad(loss)(params), plain.init(params), params)
