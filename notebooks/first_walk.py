@@ -209,8 +209,8 @@ report = evaluate(shop, drawn.queries)
 figures = report.figures
 thumbnails = thumbnail_baseline(drawn, views="catalogue")
 print(f"{report.queries} held-out photos asked, {report.refused} refused")
-print(f"label:    top-1 {figures.top1:.3f}, top-5 {figures.top5:.3f}")
-print(f"category: top-1 {figures.category_top1:.3f}")
+print(f"label:    top-1 {figures.labels.top1:.3f}, top-5 {figures.labels.top5:.3f}")
+print(f"category: top-1 {figures.labels.category_top1:.3f}")
 
 recalls = {"12 × 12 thumbnails, recall@1": thumbnails} | {
     f"vsearch, recall@{k}": share for k, share in figures.recall_at.items()
@@ -302,7 +302,7 @@ for number in np.unique(bins):
 left.set(xlim=(0, 1.08), ylim=(0, 1.1), aspect="equal")
 left.set(xlabel="probability of the best label", ylabel="share that is right")
 left.yaxis.set_major_formatter("{x:.0%}")
-left.set_title(f"Calibration error {figures.ece:.3f} (numbers: photos)")
+left.set_title(f"Calibration error {figures.labels.ece:.3f} (numbers: photos)")
 right.hist(
     [confidence[~is_right], confidence[is_right]],
     bins=np.linspace(0, 1, 21),
