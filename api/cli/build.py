@@ -19,8 +19,8 @@ def build(
         Literal["catalogue", "all"] | None,
         typer.Option(
             help="What is indexed: catalogue photos, or further labelled photos of split train as "
-            "well. [default: as before]",
-            show_default=False,
+            "well.",
+            show_default="as before",
         ),
     ] = None,
     as_json: Json = False,

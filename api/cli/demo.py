@@ -46,8 +46,8 @@ def demo(
         list[str] | None,
         typer.Option(
             metavar="COLUMN",
-            help="What the labels are. Repeatable. [default: item_id; category with --catalogue]",
-            show_default=False,
+            help="What the labels are. Repeatable.",
+            show_default="item_id; category with --catalogue",
         ),
     ] = None,
     views: Annotated[

@@ -15,17 +15,15 @@ def serve(
     shop: ShopFolder,
     host: Annotated[
         str | None,
-        typer.Option(
-            help="Where to listen. [default: 127.0.0.1, this machine]", show_default=False
-        ),
+        typer.Option(help="Where to listen.", show_default="127.0.0.1, this machine"),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help="The port; 0 takes a free one. [default: 8000]", show_default=False),
+        typer.Option(help="The port; 0 takes a free one.", show_default="8000"),
     ] = None,
     max_bytes: Annotated[
         int | None,
-        typer.Option(help="The largest photo taken. [default: the shop's]", show_default=False),
+        typer.Option(help="The largest photo taken.", show_default="the shop's"),
     ] = None,
     root_path: Annotated[
         str | None,

@@ -21,7 +21,7 @@ REJECTS_SHOWN = 20
 def init(
     shop: ShopFolder,
     name: Annotated[
-        str | None, typer.Option(help="The shop's name. [default: the folder's]")
+        str | None, typer.Option(help="The shop's name.", show_default="the folder's")
     ] = None,
     as_json: Json = False,
 ) -> None:

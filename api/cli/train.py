@@ -61,8 +61,8 @@ def train(
         typer.Option(
             metavar="COLUMN",
             help="What the labels are: category, item_id, or an attribute. Repeatable: a photo "
-            "then has a label of each column. [default: category]",
-            show_default=False,
+            "then has a label of each column.",
+            show_default="category",
         ),
     ] = None,
     objective: Annotated[
@@ -70,10 +70,9 @@ def train(
         typer.Option(
             metavar="NAME",
             callback=known_objective,
-            help=f"The kind of classification: {', '.join(OBJECTIVES)}. [default: multi-label "
-            "where photos can have several labels, binary for a yes and a no, else "
-            "normalised-softmax]",
-            show_default=False,
+            help=f"The kind of classification: {', '.join(OBJECTIVES)}.",
+            show_default="multi-label where photos can have several labels, binary for a yes and "
+            "a no, else normalised-softmax",
         ),
     ] = None,
     backbone: Annotated[
@@ -87,17 +86,16 @@ def train(
         typer.Option(
             metavar="SOURCE",
             help="Where training starts: package (what the extra “pretrained” brings), none, a "
-            "file of weights, hub:NAME or torchvision:NAME. [default: package where there are any]",
-            show_default=False,
+            "file of weights, hub:ORGANISATION/NAME or torchvision:FILE.",
+            show_default="package where there are any, else none",
         ),
     ] = None,
     trained: Annotated[
         Literal["head", "last", "all"] | None,
         typer.Option(
             "--train",
-            help="The head alone, which is quick; the last stages too; or all layers. [default: "
-            "last with pretrained weights, else all]",
-            show_default=False,
+            help="The head alone, which is quick; the last stages too; or all layers.",
+            show_default="last with pretrained weights, else all",
         ),
     ] = None,
     imbalance: Annotated[
@@ -112,9 +110,8 @@ def train(
         typer.Option(
             metavar="NAME",
             callback=known_precision,
-            help=f"What the network computes in: {', '.join(PRECISIONS)}. [default: what suits the "
-            "device]",
-            show_default=False,
+            help=f"What the network computes in: {', '.join(PRECISIONS)}.",
+            show_default="what suits the device",
         ),
     ] = None,
     dim: Annotated[int, typer.Option(min=2, help="Length of an embedding.")] = 256,
@@ -123,17 +120,16 @@ def train(
         int | None,
         typer.Option(
             min=1,
-            help="Training steps of the head on features. [default: 2000]",
-            show_default=False,
+            help="Training steps of the head on features.",
+            show_default="2000",
         ),
     ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Passes over the photos, where more than the head is trained. [default: 6 from "
-            "pretrained weights, else 15]",
-            show_default=False,
+            help="Passes over the photos, where more than the head is trained.",
+            show_default="6 from pretrained weights, else 15",
         ),
     ] = None,
     as_json: Json = False,

@@ -48,9 +48,7 @@ def rollback(
     shop: ShopFolder,
     to: Annotated[
         str | None,
-        typer.Option(
-            help="The version to go back to. [default: the one before]", show_default=False
-        ),
+        typer.Option(help="The version to go back to.", show_default="the one before"),
     ] = None,
     as_json: Json = False,
 ) -> None:

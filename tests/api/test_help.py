@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from api.cli import COMMANDS, app, train
 from indexer.remote import Fetcher, RemoteError
 from tests.indexer.tiny_network import TINY
+from vsearch.fit_head import HeadConfig
+from vsearch.fit_network import FINE_TUNING, FROM_SCRATCH
 from vsearch.models.architectures import ARCHITECTURES
 from vsearch.objectives import OBJECTIVES
 from vsearch.precision import PRECISIONS
@@ -82,6 +84,20 @@ def test_help_lists_every_name_that_train_takes() -> None:
     assert set(train.BACKBONES) == set(ARCHITECTURES) - {TINY}
     assert set(train.OBJECTIVES) == set(OBJECTIVES)
     assert set(train.PRECISIONS) == set(PRECISIONS)
+
+
+def test_help_tells_defaults_that_are_not_one_value() -> None:
+    assert (HeadConfig().steps, FINE_TUNING.epochs, FROM_SCRATCH.epochs) == (2000, 6, 15)
+    shown = {
+        "train": ("(category)", "(2000)", "(6 from pretrained weights, else 15)"),
+        "build": ("(as before)",),
+        "serve": ("(127.0.0.1, this machine)", "(8000)"),
+        "rollback": ("(the one before)",),
+        "init": ("(the folder's)",),
+    }
+    for name, defaults in shown.items():
+        told = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "300"}).output
+        assert all(f"[default: {default}]" in told for default in defaults), told
 
 
 def test_messages_name_options_that_there_are() -> None:
