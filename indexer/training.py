@@ -12,6 +12,7 @@ from indexer.versions import IndexVersion
 from vsearch.bundle import Bundle
 from vsearch.data import Label
 from vsearch.errors import BusyError, VersionError
+from vsearch.fit import Speed
 from vsearch.progress import Progress, silent
 from vsearch.train import TrainConfig, train
 
@@ -20,7 +21,9 @@ from vsearch.train import TrainConfig, train
 class TrainReport:
     """What was trained, on what, and how good it is on val.
 
-    `labels_without_photo` dropped out, because none of their photos can be read any more.
+    `labels_without_photo` dropped out, because none of their photos can be read any more. `speed`
+    tells how fast layers were trained from photos and what held them up (None: only a head was),
+    `skipped` the fp16 steps that overflowed and changed nothing.
     """
 
     model: str
@@ -33,6 +36,8 @@ class TrainReport:
     val_photos: int
     unreadable: Mapping[str, str]
     metrics: Mapping[str, float]
+    speed: Speed | None
+    skipped: int
     serving: bool
     seconds: float
 
@@ -48,6 +53,8 @@ class TrainReport:
             "photos": {"train": self.train_photos, "val": self.val_photos},
             "unreadable": dict(self.unreadable),
             "metrics": dict(self.metrics),
+            "speed": self.speed.to_json() if self.speed else None,
+            "skipped_steps": self.skipped,
             "serving": self.serving,
             "seconds": round(self.seconds, 2),
         }
@@ -94,6 +101,8 @@ def train_shop(
         val_photos=result.bundle.training["photos"]["val"],
         unreadable=result.unreadable,
         metrics=result.bundle.metrics,
+        speed=result.speed,
+        skipped=result.skipped,
         serving=serving,
         seconds=time.monotonic() - started,
     )

@@ -13,6 +13,7 @@ from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 if TYPE_CHECKING:
     from indexer.training import TrainReport
+    from vsearch.fit import Speed
 
 # What help lists; the tests hold it against what there is, which takes JAX seconds to load.
 BACKBONES = (
@@ -182,7 +183,15 @@ def train_facts(report: "TrainReport") -> RenderableType:
                 else []
             ),
             *report.metrics.items(),
+            *([("speed", speed_told(report.speed))] if report.speed else []),
+            *([("skipped", f"{report.skipped:,} steps overflowed")] if report.skipped else []),
             ("serves", serves),
             ("time", format_seconds(report.seconds)),
         ]
     )
+
+
+def speed_told(speed: "Speed") -> str:
+    """Return how fast training went, and what a quicker one would need."""
+    waited = f"{100 * speed.waited:.0f} % of the time waiting for photos"
+    return f"{speed.photos_per_second:,.0f} photos a second, {speed.bound}-bound ({waited})"

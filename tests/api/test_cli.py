@@ -279,7 +279,11 @@ def test_what_train_was_told_is_kept_with_the_model(shop: Path) -> None:
     assert (config["imbalance"], config["objective"]) == ("logit-adjusted", "normalised-softmax")
     assert (report["label"], report["labels"]) == ("category", 4)
     assert not report["serving"]
+    assert report["speed"]["bound"] in ("input", "compute")
+    assert report["speed"]["photos_per_second"] > 0
+    assert report["skipped_steps"] == 0
     assert answer("build", shop)["model"] == report["model"]
+    assert "photos a second" in run("train", shop, *options).output
 
 
 def test_several_labels_from_a_head_on_given_weights(
@@ -291,6 +295,7 @@ def test_several_labels_from_a_head_on_given_weights(
     report = answer("train", shop, *options, *labels)
     assert (report["objective"], report["label"]) == ("multi-label", "category, colour")
     assert report["labels"] == 7
+    assert report["speed"] is None
     config = config_of(shop, report)
     assert (config["trained"], config["head"]["steps"]) == ("head", 30)
     assert (config["weights"], config["precision"]) == (str(weights), "fp32")
