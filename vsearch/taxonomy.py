@@ -7,6 +7,7 @@ and write it as `Fruit > Apple`, the form of Google's product feeds.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,17 +101,30 @@ def roll_up(
     """Sum the labels' probabilities into every level of their category paths.
 
     Args:
-        probabilities: shape (n, labels), float32, rows summing to 1.
+        probabilities: shape (n ≥ 1, labels), float32, rows summing to 1.
         label_paths: the category path of each label, in the order of the columns.
 
     Returns:
         For every path of the tree a float32 array of shape (n,). The children of a path sum to
         the path itself wherever no label sits on the path directly.
     """
-    sums: dict[CategoryPath, NDArray[np.float32]] = {}
-    for column, path in enumerate(label_paths):
-        for level in ancestors(path):
-            so_far = sums.get(level)
-            part = probabilities[:, column]
-            sums[level] = part.copy() if so_far is None else so_far + part
-    return sums
+    paths, columns, places = _levels(tuple(label_paths))
+    sums = np.stack(
+        [np.bincount(places, row[columns], minlength=len(paths)) for row in probabilities]
+    ).astype(np.float32)
+    return dict(zip(paths, sums.T, strict=True))
+
+
+@lru_cache(maxsize=8)
+def _levels(
+    label_paths: tuple[CategoryPath, ...],
+) -> tuple[tuple[CategoryPath, ...], NDArray[np.int64], NDArray[np.int64]]:
+    """Return all levels, and pairs of a label's column and the place of a level above it."""
+    place: dict[CategoryPath, int] = {}
+    pairs = [
+        (column, place.setdefault(level, len(place)))
+        for column, path in enumerate(label_paths)
+        for level in ancestors(path)
+    ]
+    columns, places = np.array(pairs, np.int64).reshape(-1, 2).T
+    return tuple(place), columns, places
