@@ -68,7 +68,7 @@ def fit_head(
     top = abstract_top(values.shape[-1], dim, data.labels, objective)
     initialise(top, seed)
     if objective.closed_form:
-        objective.fit(top, values.reshape(-1, values.shape[-1]))
+        objective.fit(top, values)
         return Fitted(top, 0, (), 0, None)
     standardise(top, values)
     task = Task(

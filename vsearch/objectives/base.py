@@ -113,7 +113,7 @@ class Objective(ABC):
 
         Args:
             top: its leaves may still be without values.
-            features: (n, features), one row a training photo.
+            features: (photos, renderings, features), the plain photo first.
 
         Raises:
             DataError: too few photos.
