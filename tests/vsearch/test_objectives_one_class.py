@@ -6,10 +6,11 @@ import pytest
 
 from vsearch.calibration import sigmoid
 from vsearch.errors import DataError
+from vsearch.gaussian import MOST_ROWS
 from vsearch.metrics import auroc
 from vsearch.models.classifier import TopLayers, abstract_top
 from vsearch.objectives import LossOptions, objective_named
-from vsearch.objectives.one_class import FALSE_ALARM, LEAST_VAL, MOST_ROWS, MOST_SCORES
+from vsearch.objectives.one_class import FALSE_ALARM, LEAST_VAL, MOST_SCORES
 
 ONE_CLASS = objective_named("one-class")
 FEATURES = 24

@@ -1,4 +1,4 @@
-"""Binary: one yes-or-no question a photo, such as “is it in stock in red?”.
+"""Binary: one yes-or-no question a photo, such as “is it a pair?”.
 
 The labels are in order: index 0 is “no”, index 1 is “yes”, the one whose average precision, F1 and
 threshold are told. Who makes the training data sees to that (true, yes, on or 1 comes last).

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vsearch.calibration import sigmoid
 from vsearch.errors import DataError
-from vsearch.gaussian import Gaussian
+from vsearch.gaussian import Gaussian, held_out_scores, sample_rows
 from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ FALSE_ALARM = 0.05
 LEAST_VAL = round(1 / FALSE_ALARM) - 1
 MOST_SCORES = 512
 LEAST_PHOTOS = 10
-MOST_ROWS = 2048  # of features: the covariance of more is hardly better known, and takes long
 SEED = 0
 
 
@@ -106,12 +105,13 @@ class OneClass(Objective):
                 f"are {len(photos)}: add photos of what is sold"
             )
         rng = np.random.default_rng(SEED)
-        rows = _rows(photos, rng)
+        rows = sample_rows(photos, rng)
         mean, spread = rows.mean(0), rows.std(0)
         # A feature that hardly ever moves would reject whatever moves it.
         spread = np.maximum(spread, max(0.01 * float(np.median(spread)), 1e-5))
         dim = top.projection.project.out_features
-        axes, edge, middle = _held_out(photos, mean, spread, dim, rng)
+        axes, scores = held_out_scores(photos, mean, spread, dim, rng)
+        edge, middle = np.quantile(scores, [FALSE_ALARM, 0.5])
         basis, variances, noise = Gaussian.of((rows - mean) / spread, dim).padded(axes, dim)
         values = {
             "projection.feature_mean": mean,
@@ -176,37 +176,10 @@ class OneClass(Objective):
     ) -> dict[str, float]:
         """Return the share of our own photos that are accepted.
 
-        How many foreign ones are rejected takes such photos: see `metrics.auroc`, `reject_rate`.
+        Of the photos that calibrated it is about 1 - `FALSE_ALARM` by construction. How many
+        foreign ones are rejected takes such photos: see `metrics.auroc` and `reject_rate`.
         """
         return {"acceptance": float(self.assigned(probabilities, calibration).mean())}
-
-
-def _held_out(
-    photos: NDArray[np.float16],
-    mean: NDArray[np.float32],
-    spread: NDArray[np.float32],
-    dim: int,
-    rng: np.random.Generator,
-) -> tuple[int, float, float]:
-    """Return the number of axes, and two quantiles of the scores, that held-out photos tell.
-
-    A fifth of the photos is held out. The quantiles are that of `FALSE_ALARM` and the median.
-    """
-    order = rng.permutation(len(photos))[:MOST_ROWS]
-    held, rest = np.split(order, [len(order) // 5])
-    model = Gaussian.of((_rows(photos[rest], rng) - mean) / spread, dim)
-    unseen = (photos[held, 0].astype(np.float32) - mean) / spread
-    axes = model.best_axes(unseen)
-    edge, middle = np.quantile(model.scores(unseen, axes), [FALSE_ALARM, 0.5])
-    return axes, float(edge), float(middle)
-
-
-def _rows(photos: NDArray[np.float16], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return all renderings of photos as rows, or `MOST_ROWS` of them drawn at random."""
-    flat = photos.reshape(-1, photos.shape[-1])
-    if len(flat) > MOST_ROWS:
-        flat = flat[rng.choice(len(flat), MOST_ROWS, replace=False)]
-    return flat.astype(np.float32)
 
 
 OBJECTIVE = OneClass()
