@@ -133,6 +133,17 @@ def train(
             show_default="6 from pretrained weights, else 15",
         ),
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Change any other setting of the training, such as network.batch=64, "
+            "network.patience=2 or network.augmentation.min_area=0.2; a wrong name lists them. "
+            "Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -142,6 +153,7 @@ def train(
     """
     from indexer.shop import Shop
     from indexer.training import train_shop
+    from vsearch.overrides import override
     from vsearch.train import TrainConfig
 
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
@@ -159,6 +171,8 @@ def train(
             config = replace(config, head=replace(config.head, steps=steps))
         if epochs is not None:
             config = replace(config, network=replace(config.network_config, epochs=epochs))
+        if changes:
+            config = override(replace(config, network=config.network_config), changes)
         report = train_shop(
             opened, config, labels=label or ("category",), progress=terminal.progress
         )

@@ -273,8 +273,12 @@ def config_of(shop: Path, report: dict[str, Any]) -> dict[str, Any]:
 
 def test_what_train_was_told_is_kept_with_the_model(shop: Path) -> None:
     options = ("--backbone", "tiny", "--epochs", 1, "--dim", 8, "--seed", 3)
-    report = answer("train", shop, *options, "--imbalance", "logit-adjusted")
+    report = answer(
+        "train", shop, *options, "--imbalance", "logit-adjusted", "--set", "network.batch=8"
+    )
     config = config_of(shop, report)
+    assert config["network"]["batch"] == 8
+    assert "no setting" in answer("train", shop, "--set", "network.x=8", code=1)["error"]
     assert (config["network"]["epochs"], config["dim"], config["seed"]) == (1, 8, 3)
     assert (config["imbalance"], config["objective"]) == ("logit-adjusted", "normalised-softmax")
     assert (report["label"], report["labels"]) == ("category", 4)
