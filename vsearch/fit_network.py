@@ -4,6 +4,7 @@ Photos come as decoded squares; crop, flip and colour are new in every step and 
 device.
 """
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -58,6 +59,17 @@ class NetworkConfig(Recipe):
     backbone_rate: float = 1.0
     frozen_norms: bool = False
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(min_area=0.5))
+
+    def __post_init__(self) -> None:
+        """Refuse values that nothing can be trained with.
+
+        Raises:
+            DataError: names the first, and what is possible.
+        """
+        super().__post_init__()
+        self._require("1 or more", "epochs", good=lambda value: value >= 1)
+        self._require("above 0", "share", "stage_decay", good=lambda v: 0 < v < math.inf)
+        self._require("0 or more", "backbone_rate", good=lambda v: 0 <= v < math.inf)
 
     def train_size(self, size: int) -> int:
         """Return the side in training of photos whose side when serving is `size`."""

@@ -3,11 +3,19 @@
 import dataclasses
 import json
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vsearch.errors import DataError
 
 Settings = TypeVar("Settings")
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    NoneType: "null",
+}
 
 
 def override(settings: Settings, changes: Iterable[str]) -> Settings:
@@ -43,20 +51,26 @@ def _changed(settings: Settings, names: list[str], text: str, change: str) -> Se
     elif rest:
         raise DataError(f"{change}: “{first}” is a value, it has no “{rest[0]}”")
     else:
-        new = _value(old, text, change)
+        new = _value(_kinds(get_type_hints(type(settings))[first]), text, change)
     return dataclasses.replace(settings, **{first: new})  # type: ignore[type-var]
 
 
-def _value(old: object, text: str, change: str) -> object:
-    """Return the value that the text stands for, of the kind that the old one is."""
+def _kinds(hint: object) -> tuple[object, ...]:
+    """Return the types that a field's annotation allows."""
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    # Which of a few texts are known, the settings check themselves.
+    return tuple(str if get_origin(part) is Literal else part for part in parts)
+
+
+def _value(kinds: tuple[object, ...], text: str, change: str) -> object:
+    """Return the value that the text stands for, of one of these kinds."""
     try:
         new: object = json.loads(text)
     except json.JSONDecodeError:
         new = text
-    if isinstance(old, float) and type(new) is int:
+    if float in kinds and type(new) is int:
         return float(new)
-    # Where there was no value, one of any kind may come; the settings check it themselves.
-    if old is not None and new is not None and type(new) is not type(old):
-        kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-        raise DataError(f"{change}: expected {kinds.get(type(old), 'another kind of value')}")
+    if type(new) not in kinds:
+        expected = " or ".join(name for kind, name in KINDS.items() if kind in kinds)
+        raise DataError(f"{change}: expected {expected}")
     return new

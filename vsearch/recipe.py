@@ -1,5 +1,6 @@
 """How gradient descent goes: batch, learning rate, decay, averaging; and the optimiser of it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -8,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
+
+from vsearch.errors import DataError
 
 Parameters = nnx.State[Any, Any]
 
@@ -44,6 +47,28 @@ class Recipe:
     catalogue_share: float = 0.125
     checks: int = 10
     patience: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that nothing can be trained with, before any work starts.
+
+        Raises:
+            DataError: names the first, and what is possible.
+        """
+        self._require("1 or more", "batch", "accumulate", good=lambda value: value >= 1)
+        self._require("none, or 1 or more", "patience", good=lambda v: v is None or v >= 1)
+        self._require("above 0", "learning_rate", good=lambda value: 0 < value < math.inf)
+        self._require("0 or more", "weight_decay", "checks", good=lambda v: 0 <= v < math.inf)
+        self._require("none, or above 0", "clip", good=lambda value: value is None or value > 0)
+        self._require("from 0 to 1", "warmup", "catalogue_share", good=lambda v: 0 <= v <= 1)
+        self._require(
+            "0 or more and less than 1", "ema", "smoothing", "dropout", good=lambda v: 0 <= v < 1
+        )
+
+    def _require(self, wanted: str, *names: str, good: Callable[[Any], bool]) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if not good(value):
+                raise DataError(f"{name} has to be {wanted}, not {value}")
 
     def optimiser(
         self, steps: int, rate_of: Callable[[str], float]

@@ -56,7 +56,8 @@ class TrainConfig:
         """Refuse names that do not exist.
 
         Raises:
-            DataError: an unknown name, or a head alone without pretrained weights.
+            DataError: an unknown name, a number that is too small, or a head alone without
+                pretrained weights.
             WeightsError: weights that the backbone cannot be loaded with.
         """
         known: tuple[tuple[str, str | None, Sequence[str]], ...] = (
@@ -69,6 +70,13 @@ class TrainConfig:
         for kind, name, choices in known:
             if name is not None and name not in choices:
                 raise DataError(f"no {kind} “{name}”; there are {', '.join(choices)}")
+        for number, value, fewest in (
+            ("dim", self.dim, 2),
+            ("seed", self.seed, 0),
+            ("renderings", self.renderings, 1),
+        ):
+            if value < fewest:
+                raise DataError(f"{number} has to be {fewest} or more, not {value}")
         check_source(self.backbone, self.source)
         if self.trained in ("head", "last") and not self.pretrained:
             raise DataError(
