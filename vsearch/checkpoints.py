@@ -11,6 +11,8 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from vsearch.errors import DataError
+
 SECONDS = 60.0
 
 
@@ -51,10 +53,24 @@ class Checkpoints:
 
         Args:
             like: maps the record to a pytree of the shapes and dtypes that were saved.
+
+        Raises:
+            DataError: the checkpoint is damaged.
         """
         step = self._manager.latest_step()
         if step is None:
             return None
+        try:
+            return step, *self._read(step, like)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"the checkpoint in {self.folder} cannot be read: delete the folder, and the "
+                f"training starts anew ({error})"
+            ) from error
+
+    def _read(
+        self, step: int, like: Callable[[Mapping[str, Any]], Any]
+    ) -> tuple[Any, dict[str, Any]]:
         record = self._manager.restore(
             step, args=ocp.args.Composite(record=ocp.args.JsonRestore())
         )["record"]
@@ -69,7 +85,7 @@ class Checkpoints:
             step, args=ocp.args.Composite(arrays=ocp.args.StandardRestore(shapes))
         )["arrays"]
         found = [jax.device_put(arrays[name]) for name in sorted(arrays)]
-        return step, jax.tree.unflatten(structure, found), record
+        return jax.tree.unflatten(structure, found), record
 
     def discard(self) -> None:
         """Delete all checkpoints: the training is over and its result is kept elsewhere."""

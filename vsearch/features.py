@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from vsearch.augment import Augmentation
 from vsearch.data import LabelledPhoto, PhotoLimits
+from vsearch.errors import DataError
 from vsearch.images import MAX_PIXELS, ImageError, ImageSpec, decode, preprocess
 from vsearch.progress import Progress, silent
 
@@ -94,14 +95,24 @@ class FeatureCache:
             extract: maps (n, size, size, 3) uint8 to (n, features) float32, any n.
             progress: told of every photo.
             stage: what the progress is called.
+
+        Raises:
+            DataError: the file of kept features is damaged or something else.
         """
-        with closing(sqlite3.connect(self.path, timeout=60)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS features (hash TEXT PRIMARY KEY, value BLOB NOT NULL)"
-            )
-            unreadable = self._fill(database, photos, extract, progress, stage)
-            return self._read(database, photos, unreadable)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=60)) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute(
+                    "CREATE TABLE IF NOT EXISTS features "
+                    "(hash TEXT PRIMARY KEY, value BLOB NOT NULL)"
+                )
+                unreadable = self._fill(database, photos, extract, progress, stage)
+                return self._read(database, photos, unreadable)
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"the features in {self.path} cannot be used ({error}): delete the file, it is "
+                "made again"
+            ) from error
 
     def discard(self) -> None:
         """Delete the file: features of a network that is not used again."""

@@ -47,7 +47,8 @@ class Task:
         batches: the batches from the given step (counted from 0) on.
         judge: how good the network is on val, greater being better, with figures for the record;
             None without val photos.
-        frozen_norms: whether batch norms keep their statistics while training.
+        frozen_norms: whether all batch norms keep their statistics while training; those whose
+            scale is not trained keep them in any case.
     """
 
     name: str
@@ -152,31 +153,39 @@ def fit(
         progress: told of every step.
 
     Raises:
-        DataError: no step was asked for, the loss is no longer finite (names the step), or fp16
-            overflows whatever the loss scale.
+        DataError: too few steps were asked for, the loss is no longer finite (names the step), or
+            fp16 overflows whatever the loss scale.
     """
     if steps < 1:
         raise DataError(f"{task.name}: training needs at least one step, not {steps}")
+    if recipe.accumulate > steps:
+        raise DataError(
+            f"{task.name}: gradients of {recipe.accumulate} steps make one update, there are only "
+            f"{steps} steps: accumulate less, or train longer"
+        )
     run = _Run(task, recipe, steps, precision, seed)
     first = run.restore(checkpoints) if checkpoints else 0
+    if run.stopped:
+        first = steps  # nothing is left to do
     clock = _Clock()
     check_every = max(1, steps // max(recipe.checks, 1))
     progress(task.name, first, steps)
-    batches = task.batches(first) if first < steps and not run.stopped else iter(())
+    batches = task.batches(first) if first < steps else iter(())
     for step in range(first, steps):
-        if run.stopped:
-            break
         run.advance(step, batches, clock)
         done = step + 1
-        if done % LOOK_EVERY == 0 or done == steps:
-            run.look()
-        if done % check_every == 0 or done == steps:
-            run.look()
+        judged = done % check_every == 0 or done == steps
+        if judged or done % LOOK_EVERY == 0:
+            run.look(clock)
+        if judged:
             run.check(done)
-        if checkpoints and checkpoints.due():
-            run.look()
+        # The end is kept in any case: what comes after the training may be killed as well.
+        if checkpoints and (checkpoints.due() or run.stopped or done == steps):
+            run.look(clock)
             run.save(checkpoints, done)
         progress(task.name, done, steps)
+        if run.stopped:
+            break
     return run.result(clock)
 
 
@@ -187,7 +196,7 @@ class _Run:
         self, task: Task, recipe: Recipe, steps: int, precision: Precision, seed: int
     ) -> None:
         self.task, self.recipe, self.seed = task, recipe, seed
-        _set_mode(task.network, training=True, frozen_norms=task.frozen_norms)
+        _set_mode(task, training=True)
         chosen = _filter(task)
         graph, params, rest = _split(task.network, chosen)
         self.optimiser = recipe.optimiser(steps, task.rate_of)
@@ -205,7 +214,7 @@ class _Run:
             "loss": jnp.float32(0),
             "steps": jnp.int32(0),  # since the last check, that `loss` is the sum of
         }
-        _set_mode(task.network, training=False, frozen_norms=True)
+        _set_mode(task, training=False)
         self.evaluation, _, _ = _split(task.network, chosen)
         self.best: _Best | None = None
         self.history: list[Check] = []
@@ -217,18 +226,18 @@ class _Run:
         got = time.perf_counter()
         self.state = self.step(self.state, inputs, targets, jnp.int32(step), self.seed)
         clock.waited += got - asked
-        if (step + 1) % LOOK_EVERY == 0:
-            jax.block_until_ready(self.state["loss"])
         clock.stepped += time.perf_counter() - got
         clock.photos += len(targets)
 
-    def look(self) -> None:
-        """Stop where the loss went wrong.
+    def look(self, clock: _Clock) -> None:
+        """Wait for the steps that are still being computed; stop where the loss went wrong.
 
         Raises:
             DataError: names the step.
         """
+        asked = time.perf_counter()
         bad = int(self.state["bad"])
+        clock.stepped += time.perf_counter() - asked
         if bad >= 0:
             raise DataError(
                 f"{self.task.name}: the loss or its gradient is not finite at step {bad + 1}: "
@@ -369,8 +378,14 @@ def _split(
     return graph, params, rest
 
 
-def _set_mode(network: nnx.Module, *, training: bool, frozen_norms: bool) -> None:
-    if training and not frozen_norms:
-        network.train()
-    else:
-        network.eval()
+def _set_mode(task: Task, *, training: bool) -> None:
+    network = task.network
+    network.eval()
+    if not training or task.frozen_norms:
+        return
+    network.train()
+    for path, module in nnx.iter_modules(network):
+        # Layers that are not trained stay as they are: their norms' statistics, too.
+        scale = ".".join(map(str, (*path, "scale")))
+        if isinstance(module, nnx.BatchNorm) and not task.trainable(scale):
+            module.use_running_average = True

@@ -91,7 +91,9 @@ def standardise(top: TopLayers, values: NDArray[np.float16]) -> None:
     projection.feature_mean[...] = jnp.asarray(flat.mean(0, dtype=np.float64), jnp.float32)
     # Float16 sums overflow; float64 of a 10 000-photo catalogue would not fit, so by columns.
     spread = np.array([flat[:, i].std(dtype=np.float64) for i in range(flat.shape[1])])
-    projection.feature_spread[...] = jnp.asarray(np.maximum(spread, 1e-5), jnp.float32)
+    # A channel that stays dark in all these photos would drown the others once a photo lights it.
+    least = max(0.01 * float(np.median(spread)), 1e-5)
+    projection.feature_spread[...] = jnp.asarray(np.maximum(spread, least), jnp.float32)
 
 
 def dropout_factors(key: jax.Array, features: jax.Array, recipe: Recipe) -> jax.Array | None:
@@ -113,13 +115,14 @@ def sampler_of(
 
 def _batches(data: HeadData, config: HeadConfig, seed: int, first: int) -> Iterator[Batch]:
     sampler = sampler_of(data.train.photos, data.labels, config, data.balanced)
-    targets = targets_of(data.train.photos, data.labels)
-    values = data.train.values
+    photos, values = data.train.photos, data.train.values
     for step in range(first, config.steps):
         rng = np.random.default_rng((seed, step))
         chosen = sampler.draw(config.batch, rng)
         renderings = rng.integers(values.shape[1], size=config.batch)
-        yield values[chosen, renderings], targets[chosen].astype(np.float32)
+        # Of this batch alone: with a label an item, those of all photos would fill the memory.
+        targets = targets_of([photos[index] for index in chosen], data.labels)
+        yield values[chosen, renderings], targets.astype(np.float32)
 
 
 def _judge(top: TopLayers, data: HeadData, objective: Objective) -> tuple[Quality, Check]:

@@ -98,8 +98,9 @@ class SquareCache:
         )
 
     def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        """Close the file, after what another thread is still doing with it."""
+        with self._lock:
+            self._database.close()
 
     def _decode(self, photo: LabelledPhoto) -> Square:
         image = decode(

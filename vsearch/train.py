@@ -8,7 +8,7 @@ Without: every layer from scratch.
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -111,6 +111,7 @@ class _Training:
         self.unreadable: dict[str, str] = {}
         self.history: dict[str, Sequence[Check]] = {}
         self.fitted: Fitted | None = None  # of the layers that are trained from photos
+        self.leftovers: list[Callable[[], None]] = []  # delete what only this training needs
 
     def pretrained(self) -> TrainResult:
         network = self._start()
@@ -134,6 +135,7 @@ class _Training:
         initialise(network, self.config.seed)
         network = self._fit_network(network, 0)
         pixels, val, _ = val_photos(self.data, self.spec.spec)
+        self.data = replace(self.data, val=val)
         logits = network_logits(network, pixels) if val else None
         assert self.fitted is not None
         return self._result(network, self.fitted.step, logits, val)
@@ -187,7 +189,7 @@ class _Training:
         kept = FeatureCache(self.cache, key, renderings, self.data.limits)
         found = kept.compute(photos, extract, progress=self.progress, stage=stage)
         if not keep:
-            kept.discard()
+            self.leftovers.append(kept.discard)
         self.unreadable |= {str(path): reason for path, reason in found.unreadable}
         return found
 
@@ -229,7 +231,8 @@ class _Training:
                 checkpoints=checkpoints,
                 progress=self.progress,
             )
-        checkpoints.discard()
+        # Not before the result is there: a run that is killed in between goes on from the end.
+        self.leftovers.append(checkpoints.discard)
         self.unreadable |= unreadable
         self.history["network"] = self.fitted.history
         return self.fitted.network  # type: ignore[return-value]
@@ -238,8 +241,12 @@ class _Training:
         """Return a name of all that the training of layers depends on."""
         config = json.dumps(asdict(self.config), sort_keys=True)
         versions = f"{jax.__version__} {flax.__version__} {jax.default_backend()}"
-        parts = (config, photo_set(self.data), versions, str(first_stage), str(self.provenance))
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        network = f"{self.spec.to_json()} {self.config.computed_in.name} {first_stage}"
+        parts = (config, photo_set(self.data), versions, network, str(self.provenance))
+        digest = hashlib.sha256("\n".join(parts).encode())
+        for photo in self.data.train:  # batches depend on their order and on which is which, too
+            digest.update(f"{photo.content_hash} {photo.labels} {photo.catalogue}".encode())
+        return digest.hexdigest()[:16]
 
     def _squares(self) -> SquareCache:
         return SquareCache(self.cache, round(self.spec.spec.size * SQUARE), self.data.limits)
@@ -270,7 +277,8 @@ class _Training:
     def _loss_options(self, smoothing: float) -> LossOptions:
         if self.config.imbalance != "logit-adjusted":
             return LossOptions(smoothing)
-        counts = targets_of(self.data.train, len(self.data.labels)).sum(axis=0)
+        labels = [label for photo in self.data.train for label in photo.labels]
+        counts = np.bincount(labels, minlength=len(self.data.labels))
         prior = np.log(counts / len(self.data.train))
         return LossOptions(smoothing, tuple(prior.tolist()))
 
@@ -301,6 +309,8 @@ class _Training:
             training=self._record(step, speed),
         )
         skipped = self.fitted.skipped if self.fitted else 0
+        for discard in self.leftovers:
+            discard()
         return TrainResult(bundle, self.unreadable, speed, skipped)
 
     def _record(self, step: int, speed: Speed | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from vsearch.augment import Augmentation
 from vsearch.data import TrainingData
+from vsearch.errors import DataError
 from vsearch.features import PHOTOS_AT_ONCE, FeatureCache, Renderings
 from vsearch.images import ImageSpec, content_hash, load
 
@@ -93,3 +94,10 @@ def test_bad_photos_are_listed_and_the_rest_goes_on(spoilt: TrainingData, tmp_pa
     reasons = {path.name: reason for path, reason in result.unreadable}
     assert set(reasons) == {"0-0.png", "1-1.png", "2-2.png"}
     assert "has changed since it was imported" in reasons["2-2.png"]
+
+
+def test_a_damaged_file_is_told_of_with_what_to_do(colours: TrainingData, tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path / "cache", "net", RENDERINGS)
+    cache.path.write_bytes(b"no database at all")
+    with pytest.raises(DataError, match=r"features-\w+\.db cannot be used .*: delete the file"):
+        cache.compute(colours.train, Extractor())

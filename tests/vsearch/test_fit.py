@@ -28,7 +28,7 @@ def test_only_what_is_trainable_moves_and_rates_differ_by_name() -> None:
     start = weights_of(Toy())
     after = weights_of(fitted(trainable=lambda leaf: leaf.startswith("above")).network)
     moved = {name for name in start if (start[name] != after[name]).any()}
-    assert moved == {"above.kernel", "above.bias", "norm.mean", "norm.var"}
+    assert moved == {"above.kernel", "above.bias"}  # the norm below them is not trained
     still = weights_of(fitted(rate_of=lambda leaf: float(leaf.startswith("above"))).network)
     assert (still["below.kernel"] == start["below.kernel"]).all()
     assert (still["above.kernel"] != start["above.kernel"]).any()
@@ -113,6 +113,31 @@ def test_a_nan_names_its_step_even_between_two_looks() -> None:
 
     with pytest.raises(DataError, match="not finite at step 13: lower the learning rate"):
         fitted(batches=batches)
+
+
+def test_the_end_is_kept_though_no_checkpoint_was_due(tmp_path: Path) -> None:
+    def run() -> Fitted:
+        kept = Checkpoints(tmp_path / "kept", seconds=1e9)
+        recipe = Recipe(learning_rate=1e-2, checks=5, patience=1)
+        script = iter([0.5, 0.4])
+        judge = {"judge": lambda _: ((value := next(script),), {"val": value})}
+        return fit(toy_task(10, **judge), recipe, 10, FP32, seed=0, checkpoints=kept)
+
+    first, again = run(), run()
+    assert (len(first.history), again.speed) == (2, None)
+    assert first.history == again.history
+
+
+def test_a_damaged_checkpoint_is_told_of_with_what_to_do(tmp_path: Path) -> None:
+    Checkpoints(tmp_path / "kept").save(3, {"a": np.ones(3, np.float32)}, {"best": None})
+    (tmp_path / "kept" / "3" / "arrays" / "_METADATA").write_text("{")
+    with pytest.raises(DataError, match=r"kept cannot be read: delete the folder"):
+        Checkpoints(tmp_path / "kept").restore(lambda _: {"a": np.ones(3, np.float32)})
+
+
+def test_gradients_that_would_never_become_an_update_are_refused() -> None:
+    with pytest.raises(DataError, match="gradients of 8 steps make one update, there are only 5"):
+        fitted(5, Recipe(accumulate=8))
 
 
 def test_a_stopped_training_that_is_restored_does_nothing_more(tmp_path: Path) -> None:

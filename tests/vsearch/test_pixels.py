@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -179,3 +180,16 @@ def test_a_square_that_was_cut_off_is_refused(
         database.execute("UPDATE squares SET pixels = substr(pixels, 1, 100)")
     with pytest.raises(DataError, match="a square of 100 bytes"):
         cache.get(photos[0])
+
+
+def test_closing_waits_for_a_thread_that_is_reading(cache: SquareCache) -> None:
+    """As after Ctrl-C, when photos are still being read ahead."""
+    with cache._lock:
+        closing_thread = threading.Thread(target=cache.close)
+        closing_thread.start()
+        closing_thread.join(0.05)
+        assert closing_thread.is_alive()
+        assert cache._database.execute("SELECT 1").fetchone() == (1,)
+    closing_thread.join()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        cache._database.execute("SELECT 1")

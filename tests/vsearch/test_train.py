@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from vsearch.errors import DataError, WeightsError
 from vsearch.fit_head import HeadConfig
 from vsearch.fit_network import NetworkConfig
 from vsearch.images import load
+from vsearch.objectives.normalised_softmax import NormalisedSoftmax
 from vsearch.precision import PRECISIONS
-from vsearch.train import TrainConfig, TrainResult, train
+from vsearch.progress import silent
+from vsearch.train import TrainConfig, TrainResult, _Training, train
 
 
 def tiny(epochs: int = 8, seed: int = 0) -> TrainConfig:
@@ -106,7 +109,11 @@ def test_a_label_without_a_readable_photo_drops_out_and_the_rest_is_trained(
     [
         ({"backbone": "vgg"}, DataError, "no backbone “vgg”; there are efficientnet-lite0"),
         ({"precision": "fp8"}, DataError, "no precision “fp8”"),
-        ({"weights": "package", "backbone": "resnet-small"}, WeightsError, "for resnet-small; there are “none”"),
+        (
+            {"weights": "package", "backbone": "resnet-small"},
+            WeightsError,
+            "for resnet-small; there are “none”",
+        ),
     ],
 )
 def test_a_wrong_choice_lists_the_right_ones(
@@ -144,3 +151,56 @@ def _all_equations(jaxpr: Any) -> list[Any]:
             if inner is not None:
                 found += _all_equations(inner)
     return found
+
+
+def test_a_run_that_is_killed_after_its_layers_were_trained_trains_them_no_more(
+    colours: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(colours, tiny(epochs=2), cache=tmp_path / "whole")
+    assert [path.suffix for path in (tmp_path / "whole").iterdir()] == [".db"]
+    cache, calibrate = tmp_path / "cache", NormalisedSoftmax.calibrate
+    monkeypatch.setattr(NormalisedSoftmax, "calibrate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(colours, tiny(epochs=2), cache=cache)
+    monkeypatch.setattr(NormalisedSoftmax, "calibrate", calibrate)
+    steps: list[int] = []
+
+    def told(stage: str, done: int, _total: int, /) -> None:
+        if stage == "train network":
+            steps.append(done)
+
+    again = train(colours, tiny(epochs=2), cache=cache, progress=told)
+    assert steps == [4]
+    assert again.bundle.model_fingerprint == whole.bundle.model_fingerprint
+    assert [path.suffix for path in cache.iterdir()] == [".db"]
+
+
+def interrupted(*_arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_val_photos_that_cannot_be_read_do_not_count(colours: TrainingData, tmp_path: Path) -> None:
+    for photo in colours.val:
+        photo.path.write_bytes(b"no photo")
+    result = train(colours, tiny(epochs=1), cache=tmp_path / "cache")
+    assert result.bundle.training["photos"] == {"train": 18, "val": 0}
+    assert len(result.unreadable) == len(colours.val)
+    assert result.bundle.metrics == {}
+
+
+def test_a_checkpoint_of_other_photos_or_pixels_is_not_gone_on_from(
+    colours: TrainingData, tmp_path: Path
+) -> None:
+    def key(data: TrainingData, config: TrainConfig) -> str:
+        return _Training(data, config, tmp_path, 60.0, silent)._key(0)
+
+    first = key(colours, tiny())
+    assert first == key(colours, tiny())
+    role = replace(colours.train[0], catalogue=not colours.train[0].catalogue)
+    others = (
+        (replace(colours, train=(role, *colours.train[1:])), tiny()),
+        (replace(colours, train=colours.train[::-1]), tiny()),
+        (colours, replace(tiny(), precision="bf16")),
+        (colours, tiny(seed=1)),
+    )
+    assert len({first, *(key(*other) for other in others)}) == 5
