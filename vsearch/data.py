@@ -1,7 +1,8 @@
 """Labelled photos: what a classifier learns from, split and drawn in balance."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,32 @@ def targets_of(photos: Sequence[LabelledPhoto], labels: int) -> NDArray[np.bool_
     for row, photo in enumerate(photos):
         targets[row, list(photo.labels)] = True
     return targets
+
+
+def readable(
+    data: TrainingData, train: Sequence[LabelledPhoto], val: Sequence[LabelledPhoto]
+) -> TrainingData:
+    """Return the data of these photos alone; labels without a training photo drop out."""
+    left = sorted({label for photo in train for label in photo.labels})
+    position = {old: new for new, old in enumerate(left)}
+
+    def relabelled(photos: Sequence[LabelledPhoto]) -> tuple[LabelledPhoto, ...]:
+        kept = ((p, tuple(position[old] for old in p.labels if old in position)) for p in photos)
+        return tuple(replace(photo, labels=labels) for photo, labels in kept if labels)
+
+    return replace(
+        data,
+        labels=tuple(data.labels[old] for old in left),
+        train=relabelled(train),
+        val=relabelled(val),
+    )
+
+
+def photo_set(data: TrainingData) -> str:
+    """Return a digest of the photos trained on and chosen with, and of their labels."""
+    parts = (("train", data.train), ("val", data.val))
+    lines = (f"{name} {p.content_hash} {p.labels}" for name, part in parts for p in part)
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 class BalancedSampler:

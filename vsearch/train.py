@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from vsearch import buckets
 from vsearch.bundle import Bundle, weights_of
 from vsearch.checkpoints import Checkpoints
-from vsearch.data import LabelledPhoto, TrainingData, targets_of
+from vsearch.data import LabelledPhoto, TrainingData, photo_set, readable, targets_of
 from vsearch.devices import use_compile_cache
+from vsearch.errors import DataError
 from vsearch.features import DECODERS, Extractor, FeatureCache, PhotoFeatures, Renderings, ahead
 from vsearch.fit import Check, Fitted, Speed
 from vsearch.fit_head import HeadConfig, HeadData, LabelledFeatures, fit_head, head_logits
@@ -158,8 +159,9 @@ class _Training:
     ) -> tuple[Fitted, LabelledFeatures]:
         """Train projection and head on the trunk's features; put them on the network."""
         extract = feature_extractor(network.trunk)
-        train = self._features("features", self.data.train, extract, trunk, keep=keep)
-        val = self._features("features of val", self.data.val, extract, trunk, keep=keep)
+        stage = "features" if keep else "new features"
+        train = self._features(stage, self.data.train, extract, trunk, keep=keep)
+        val = self._features(f"{stage} of val", self.data.val, extract, trunk, keep=keep)
         data = self._head_data(train, val)
         config = self.config
         head = fit_head(
@@ -183,7 +185,7 @@ class _Training:
         *,
         keep: bool,
     ) -> PhotoFeatures:
-        count = self.config.renderings if stage == "features" else 1
+        count = 1 if stage.endswith("val") else self.config.renderings
         key = f"{trunk} {self.spec.to_json()} {self.config.computed_in.name}"
         renderings = Renderings(self.spec.spec, count)
         kept = FeatureCache(self.cache, key, renderings, self.data.limits)
@@ -195,6 +197,7 @@ class _Training:
 
     def _head_data(self, train: PhotoFeatures, val: PhotoFeatures) -> HeadData:
         """Return what can be trained on: labels none of whose photos can be read drop out."""
+        self._check_any(train.photos)
         self.data = readable(self.data, train.photos, val.photos)
         self.objective.check(self.data)
         left = {label for photo in train.photos for label in photo.labels}
@@ -271,8 +274,21 @@ class _Training:
                     self.unreadable[str(photo.path)] = told
                 self.progress("read photos", done, len(photos))
         kept = tuple(photo for photo in photos if str(photo.path) not in self.unreadable)
+        self._check_any(kept)
         self.data = readable(self.data, kept, self.data.val)
         self.objective.check(self.data)
+
+    def _check_any(self, left: Sequence[LabelledPhoto]) -> None:
+        """Refuse to go on without a photo.
+
+        Raises:
+            DataError: none is left; tells why the first one is not.
+        """
+        if not left:
+            path, reason = next(iter(self.unreadable.items()))
+            raise DataError(
+                f"none of {len(self.data.train):,} training photos can be read; {path}: {reason}"
+            )
 
     def _loss_options(self, smoothing: float) -> LossOptions:
         if self.config.imbalance != "logit-adjusted":
@@ -348,25 +364,6 @@ def feature_extractor(trunk: Trunk) -> Extractor:
     return extract
 
 
-def readable(
-    data: TrainingData, train: Sequence[LabelledPhoto], val: Sequence[LabelledPhoto]
-) -> TrainingData:
-    """Return the data of these photos alone; labels without a training photo drop out."""
-    left = sorted({label for photo in train for label in photo.labels})
-    position = {old: new for new, old in enumerate(left)}
-
-    def relabelled(photos: Sequence[LabelledPhoto]) -> tuple[LabelledPhoto, ...]:
-        kept = ((p, tuple(position[old] for old in p.labels if old in position)) for p in photos)
-        return tuple(replace(photo, labels=labels) for photo, labels in kept if labels)
-
-    return replace(
-        data,
-        labels=tuple(data.labels[old] for old in left),
-        train=relabelled(train),
-        val=relabelled(val),
-    )
-
-
 def digest_of(module: nnx.Module) -> str:
     """Return a digest of a module's weights."""
     digest = hashlib.sha256()
@@ -374,10 +371,3 @@ def digest_of(module: nnx.Module) -> str:
         digest.update(name.encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def photo_set(data: TrainingData) -> str:
-    """Return a digest of the photos trained on and chosen with, and of their labels."""
-    parts = (("train", data.train), ("val", data.val))
-    lines = (f"{name} {p.content_hash} {p.labels}" for name, part in parts for p in part)
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

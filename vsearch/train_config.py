@@ -83,6 +83,19 @@ class TrainConfig:
                 f"training the {self.trained} alone needs pretrained weights, {self.backbone} "
                 "starts from nothing: train all, or give it weights"
             )
+        self._check_closed_form()
+
+    def _check_closed_form(self) -> None:
+        """Refuse to train layers for an objective whose head is computed from features."""
+        if not objective_named(self.objective or DEFAULT).closed_form:
+            return
+        if not self.pretrained:
+            raise DataError(
+                f"{self.objective} needs pretrained weights, {self.backbone} starts from nothing: "
+                "give it weights, or take another backbone"
+            )
+        if self.trained in ("last", "all"):
+            raise DataError(f"{self.objective} trains no layers: leave out what to train")
 
     @property
     def source(self) -> str:
@@ -109,6 +122,6 @@ class TrainConfig:
         part = self.trained or ("last" if self.pretrained else "all")
         if objective_named(self.objective or DEFAULT).closed_form or part == "head":
             return None
-        # Of EfficientNet's eight stages the last five: they hold nine tenths of the weights and
-        # a third of the work.
+        # Of EfficientNet's eight stages the last five: they hold nearly all of the weights and
+        # well under half of the work.
         return 0 if part == "all" else -(-3 * stages // 8)

@@ -102,6 +102,11 @@ def test_a_label_without_a_readable_photo_drops_out_and_the_rest_is_trained(
             photo.path.write_bytes(b"no photo")
     with pytest.raises(DataError, match="needs 2 or more labels"):
         train(colours, config, cache=tmp_path / "other")
+    for photo in colours.train:
+        photo.path.write_bytes(b"no photo")
+    for settings in (config, tiny()):
+        with pytest.raises(DataError, match=r"none of 18 training photos can be read; .*\.png: "):
+            train(colours, settings, cache=tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -109,6 +114,12 @@ def test_a_label_without_a_readable_photo_drops_out_and_the_rest_is_trained(
     [
         ({"backbone": "vgg"}, DataError, "no backbone “vgg”; there are efficientnet-lite0"),
         ({"precision": "fp8"}, DataError, "no precision “fp8”"),
+        ({"objective": "one-class", "trained": "all"}, DataError, "trains no layers"),
+        (
+            {"objective": "one-class", "backbone": "resnet-small"},
+            DataError,
+            "one-class needs pretrained weights",
+        ),
         (
             {"weights": "package", "backbone": "resnet-small"},
             WeightsError,
