@@ -118,8 +118,8 @@ class _Best:
 
 
 @dataclass
-class _Clock:
-    """Where the time went."""
+class Clock:
+    """Where the time of a training went, in seconds, and for how many photos."""
 
     photos: int = 0
     waited: float = 0.0
@@ -127,6 +127,7 @@ class _Clock:
     started: float = field(default_factory=time.perf_counter)
 
     def speed(self) -> Speed | None:
+        """Return photos a second and the share of waiting; None before the first step."""
         spent = self.waited + self.stepped
         return Speed(self.photos / spent, self.waited / spent) if self.photos else None
 
@@ -163,11 +164,11 @@ def fit(
             f"{task.name}: gradients of {recipe.accumulate} steps make one update, there are only "
             f"{steps} steps: accumulate less, or train longer"
         )
-    run = _Run(task, recipe, steps, precision, seed)
+    run = Run(task, recipe, steps, precision, seed)
     first = run.restore(checkpoints) if checkpoints else 0
     if run.stopped:
         first = steps  # nothing is left to do
-    clock = _Clock()
+    clock = Clock()
     check_every = max(1, steps // max(recipe.checks, 1))
     progress(task.name, first, steps)
     batches = task.batches(first) if first < steps else iter(())
@@ -189,8 +190,8 @@ def fit(
     return run.result(clock)
 
 
-class _Run:
-    """A training in progress."""
+class Run:
+    """A training in progress; `fit` is the way to one, benchmarks measure its steps."""
 
     def __init__(
         self, task: Task, recipe: Recipe, steps: int, precision: Precision, seed: int
@@ -220,7 +221,8 @@ class _Run:
         self.history: list[Check] = []
         self.stopped = False
 
-    def advance(self, step: int, batches: Iterator[Batch], clock: _Clock) -> None:
+    def advance(self, step: int, batches: Iterator[Batch], clock: Clock) -> None:
+        """Do step `step`, counted from 0, with the next batch."""
         asked = time.perf_counter()
         inputs, targets = next(batches)
         got = time.perf_counter()
@@ -229,7 +231,7 @@ class _Run:
         clock.stepped += time.perf_counter() - got
         clock.photos += len(targets)
 
-    def look(self, clock: _Clock) -> None:
+    def look(self, clock: Clock) -> None:
         """Wait for the steps that are still being computed; stop where the loss went wrong.
 
         Raises:
@@ -251,6 +253,7 @@ class _Run:
         return DataError(f"{self.task.name}: fp16 overflows at every loss scale: use bf16 or fp32")
 
     def check(self, done: int) -> None:
+        """Judge the state after `done` steps on val and keep it if it is the best."""
         mean_loss = float(self.state["loss"]) / max(int(self.state["steps"]), 1)
         self.state |= {"loss": jnp.float32(0), "steps": jnp.int32(0)}
         params = self.state["average"] if self.recipe.ema else self.state["params"]
@@ -268,6 +271,7 @@ class _Run:
         self.stopped = patience is not None and since >= patience
 
     def save(self, checkpoints: Checkpoints, done: int) -> None:
+        """Keep the state after `done` steps, with the best one so far."""
         best = self.best
         checkpoints.save(
             done,
@@ -292,7 +296,8 @@ class _Run:
             self.best = _Best(tuple(quality), step, *jax.device_get(best))
         return done
 
-    def result(self, clock: _Clock) -> Fitted:
+    def result(self, clock: Clock) -> Fitted:
+        """Return the network as it was at its best."""
         assert self.best is not None  # the last step is always checked
         skipped = int(self.state["skipped"])
         if skipped == self.history[-1]["step"]:  # too few for the scale to have become small

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tests.benchmarks.programs import flops
 from vsearch.augment import Augmentation
 from vsearch.augment_on_device import augment
-from vsearch.fit import Task, _Run
+from vsearch.fit import Clock, Run, Task
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import Classifier, abstract_classifier
 from vsearch.models.initialise import initialise
@@ -83,7 +83,7 @@ class Measured:
         return dataclasses.asdict(self)
 
 
-def run_of(setting: Setting, precision: str, *, augmented: bool) -> _Run:
+def run_of(setting: Setting, precision: str, *, augmented: bool) -> Run:
     """Return a training that is ready for its first step; the same start in every precision."""
     spec = NetworkSpec(setting.backbone, setting.dim)
     compute = PRECISIONS[precision].compute
@@ -111,7 +111,7 @@ def run_of(setting: Setting, precision: str, *, augmented: bool) -> _Run:
     )
     recipe = Recipe(batch=setting.batch, learning_rate=1e-3, weight_decay=5e-2)
     steps = setting.loss_steps + setting.steps
-    return _Run(task, recipe, steps, PRECISIONS[precision], SEED)
+    return Run(task, recipe, steps, PRECISIONS[precision], SEED)
 
 
 def synthetic_batches(setting: Setting, side: int) -> list[tuple[Any, Any]]:
@@ -158,7 +158,7 @@ def measure(setting: Setting, precision: str, *, augmented: bool = False) -> Mea
         _advance(run, batches[step % POOL], step)
     jax.block_until_ready(run.state)
     took = time.perf_counter() - started
-    run.look()
+    run.look(Clock())
     statistics = jax.local_devices()[0].memory_stats() or {}
     return Measured(
         name="ours, with crops" if augmented else "ours",
@@ -172,11 +172,11 @@ def measure(setting: Setting, precision: str, *, augmented: bool = False) -> Mea
     )
 
 
-def _advance(run: _Run, batch: tuple[Any, Any], step: int) -> None:
+def _advance(run: Run, batch: tuple[Any, Any], step: int) -> None:
     run.state = run.step(run.state, *batch, jnp.int32(step), SEED)
 
 
-def _loss(run: _Run, batch: tuple[Any, Any], step: int) -> float | None:
+def _loss(run: Run, batch: tuple[Any, Any], step: int) -> float | None:
     _advance(run, batch, step)
     loss = float(run.state["loss"]) if int(run.state["steps"]) else None
     run.state |= {"loss": jnp.float32(0), "steps": jnp.int32(0)}

@@ -17,7 +17,7 @@ from tests.benchmarks.machine import machine
 from vsearch import fit_network
 from vsearch.augment_on_device import augment
 from vsearch.data import Label, LabelledPhoto, TrainingData
-from vsearch.fit import Batch, Speed, Task, _Clock, _Run
+from vsearch.fit import Batch, Clock, Run, Speed, Task
 from vsearch.images import content_hash
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import abstract_classifier
@@ -142,7 +142,7 @@ def training(
     steps = len(photos) // BATCH
     with closing(SquareCache(folder, SIDE, input_ways.LIMITS)) as cache:
         task = captured(data, cache, monkeypatch)
-        run = _Run(task, NETWORK, 4 * steps, PRECISIONS["fp32"], seed=0)
+        run = Run(task, NETWORK, 4 * steps, PRECISIONS["fp32"], seed=0)
         with closing(SquareCache(folder / "other", SIDE, input_ways.LIMITS)) as other:
             ready = next(captured(data, other, monkeypatch).batches(0))
         advance(run, iter([ready]), 1)  # compiles
@@ -154,8 +154,8 @@ def training(
     return alone.photos_per_second, speeds
 
 
-def advance(run: _Run, batches: Iterator[Batch], steps: int) -> Speed:
-    clock = _Clock()
+def advance(run: Run, batches: Iterator[Batch], steps: int) -> Speed:
+    clock = Clock()
     for step in range(steps):
         run.advance(step, batches, clock)
     started = time.perf_counter()

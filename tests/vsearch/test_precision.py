@@ -14,7 +14,7 @@ from vsearch.augment import Augmentation
 from vsearch.augment_on_device import augment
 from vsearch.data import TrainingData
 from vsearch.errors import DataError
-from vsearch.fit import LOOK_EVERY, Batch, Task, _Clock, _Run, fit
+from vsearch.fit import LOOK_EVERY, Batch, Clock, Run, Task, fit
 from vsearch.fit_network import NetworkConfig
 from vsearch.models.architectures import ARCHITECTURES, NetworkSpec
 from vsearch.models.classifier import Classifier, abstract_classifier
@@ -175,7 +175,7 @@ def test_the_backbone_computes_in_the_lower_precision_and_what_stands_on_it_in_f
 def test_a_step_has_gradients_in_the_lower_precision_and_weights_and_sums_in_float32(
     name: str,
 ) -> None:
-    run = _Run(tiny_task(name), RECIPE, 10, PRECISIONS[name], seed=0)
+    run = Run(tiny_task(name), RECIPE, 10, PRECISIONS[name], seed=0)
     pixels, targets = np.zeros((4, 32, 32, 3), np.uint8), np.ones((4, LABELS), np.float32)
     program = jax.make_jaxpr(run.step, static_argnums=4)(
         run.state, pixels, targets, jnp.int32(0), 0
@@ -204,10 +204,10 @@ def test_augmentation_is_computed_in_float32() -> None:
     assert floats_in(program) == {"float32"}
 
 
-def steps_of(run: _Run, batches: list[Batch]) -> list[Any]:
+def steps_of(run: Run, batches: list[Batch]) -> list[Any]:
     """Advance by these batches; return the state on the host before and after each."""
     states = [jax.device_get(run.state)]
-    clock = _Clock()
+    clock = Clock()
     for step, one in enumerate(batches):
         run.advance(step, iter([one]), clock)
         states.append(jax.device_get(run.state))
@@ -227,7 +227,7 @@ def from_list(batches: list[Batch]) -> Callable[[int], Iterator[Batch]]:
 
 
 def test_an_fp16_step_that_overflows_changes_nothing_and_halves_the_scale() -> None:
-    run = _Run(small_task("fp16", from_list([])), RECIPE, 10, PRECISIONS["fp16"], seed=0)
+    run = Run(small_task("fp16", from_list([])), RECIPE, 10, PRECISIONS["fp16"], seed=0)
     factors = [0.05, 1e30, np.inf, np.nan, 0.05]
     states = steps_of(run, [batch(factor, step) for step, factor in enumerate(factors)])
     start, first, huge, infinite, nan, after = states
@@ -243,7 +243,7 @@ def test_an_fp16_step_that_overflows_changes_nothing_and_halves_the_scale() -> N
     # The mean loss of a check is that of the steps that counted.
     assert int(after["steps"]) == 2
     assert np.isfinite(after["loss"])
-    run.look(_Clock())  # and nothing is wrong
+    run.look(Clock())  # and nothing is wrong
 
 
 def test_skipped_steps_are_told() -> None:
