@@ -1,8 +1,11 @@
 """Labels and categories for many photos: read in threads, answered in batches, streamed."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from indexer.classes import Classes, LabelProbability, classes_of
 from indexer.embedding import PhotoEmbedder, Pixels, load_embedder, predict
@@ -44,6 +47,14 @@ class Tags:
         return {"photo": str(self.photo), **self.shown.to_json()}
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A photo that cannot be used, and why."""
+
+    photo: Path
+    error: ImageError
+
+
 @dataclass
 class Tagger:
     """Classifies photos with a shop's model; `unreadable` collects those that cannot be used."""
@@ -67,21 +78,76 @@ class Tagger:
 
     def __call__(self, photos: Sequence[Path], progress: Progress = silent) -> Iterator[Tags]:
         """Yield what each photo shows, in order; unreadable ones are left out."""
-        tagged = 0
+        answered = 0
         progress("classify", 0, len(photos))
-        for paths, predictions in predict(self.embedder, photos, self._read):
-            yield from map(Tags, paths, classes_of(self.embedder, predictions))
-            tagged += len(paths)
-            progress("classify", tagged + len(self.unreadable), len(photos))
-        progress("classify", len(photos), len(photos))
+        for batch in self.batches(photos):
+            for one in batch:
+                if isinstance(one, Unreadable):
+                    self.unreadable[one.photo] = one.error
+                else:
+                    yield one
+            answered += len(batch)
+            progress("classify", answered, len(photos))
 
-    def _read(self, path: Path) -> Pixels | None:
+    def batches(self, photos: Iterable[Path]) -> Generator[list[Tags | Unreadable], None, None]:
+        """Yield an answer for each photo, batch by batch; within one, unreadable photos come last.
+
+        A few batches are read ahead and nothing else is kept, however many photos there are: an
+        unreadable photo takes its place in a batch as a blank one, so that a folder of files that
+        are none does not pile up while a batch waits to be full.
+        """
+        jobs = map(_Reading, photos)
+        for readings, predictions in predict(self.embedder, jobs, self._read):
+            answers = zip(readings, classes_of(self.embedder, predictions), strict=True)
+            tagged = [Tags(one.photo, shown) for one, shown in answers if one.error is None]
+            failed = [Unreadable(one.photo, one.error) for one in readings if one.error]
+            yield [*tagged, *failed]
+
+    def _read(self, reading: "_Reading") -> Pixels:
         try:
-            data = read_photo(path, max_bytes=self.max_bytes)
+            data = read_photo(reading.photo, max_bytes=self.max_bytes)
             return load(data, self.embedder.spec, max_pixels=self.max_pixels)
         except ImageError as error:
-            self.unreadable[path] = error
-            return None
+            reading.error = error
+            return np.zeros((self.embedder.spec.size, self.embedder.spec.size, 3), np.uint8)
+
+
+@dataclass
+class _Reading:
+    photo: Path
+    error: ImageError | None = None
+
+
+def walk(path: Path, leave_out: Container[str] = ()) -> Iterator[Path]:
+    """Yield the files below a folder, in order of their names; a file is itself the only one.
+
+    Hidden files and folders are left out, and links to folders are not followed. The names of one
+    folder at a time are held, not those of the whole tree, and files may be taken away meanwhile.
+
+    Args:
+        path: the folder, or a file.
+        leave_out: real paths of files that are not yielded and of folders that are not entered.
+    """
+    if not path.is_dir():
+        yield path
+        return
+    real = Path(os.path.realpath(path))
+    try:
+        with os.scandir(path) as entries:
+            names = sorted(
+                (entry.name, entry.is_dir(follow_symlinks=False))
+                for entry in entries
+                if not entry.name.startswith(".")
+                if str(real / entry.name) not in leave_out
+            )
+    except OSError:  # told of as a photo that cannot be read, so that nothing is passed over
+        names = []
+        yield path
+    for name, is_folder in names:
+        if is_folder:
+            yield from walk(path / name, leave_out)
+        elif not (path / name).is_dir():  # a link that leads nowhere is told of, too
+            yield path / name
 
 
 def photos_in(path: Path) -> list[Path]:
@@ -90,13 +156,12 @@ def photos_in(path: Path) -> list[Path]:
     Raises:
         ShopError: the folder holds no file.
     """
-    if not path.is_dir():
-        return [path]
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
+    found = list(walk(path))
     if not found:
-        raise ShopError(f"{path} holds no file: name a photo or a folder of photos")
+        raise ShopError(nothing_below(path))
     return found
+
+
+def nothing_below(path: Path) -> str:
+    """Return the refusal of a folder without files."""
+    return f"{path} holds no file: name a photo or a folder of photos"

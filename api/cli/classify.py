@@ -1,7 +1,6 @@
 """`classify`: labels and categories of a photo, or of every photo in a folder."""
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,15 +8,14 @@ import typer
 from rich.console import RenderableType
 
 from api.cli.classes import categories_listing, labels_listing, unknown_line
-from api.cli.tables import listing, percent
+from api.cli.tables import facts, listing, percent
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 from vsearch.errors import ShopError
 from vsearch.progress import silent
 
 if TYPE_CHECKING:
+    from api.sorting import Sorter
     from api.tagging import Tagger, Tags
-
-COLUMNS = ("photo", "label", "category", "probability", "unknown", "error")
 
 
 def classify(
@@ -32,66 +30,137 @@ def classify(
         Path | None,
         typer.Option(
             metavar="TAGS.csv",
-            help="Write the labels of each photo here, as soon as they are known.",
+            help="Write the labels of each photo here, batch by batch; a killed run goes on.",
             show_default=False,
         ),
     ] = None,
+    move: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Move each photo into the folder of its category, such as DIR/Fruit/Apple, once "
+            "its row is in TAGS.csv. No file is ever overwritten.",
+            show_default=False,
+        ),
+    ] = None,
+    link: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="As --move, with links to the photos.", show_default=False
+        ),
+    ] = None,
+    min_probability: Annotated[
+        float,
+        typer.Option(
+            metavar="P",
+            min=0,
+            max=1,
+            help="With --move or --link: photos whose best label is less probable go to "
+            "DIR/_unsure.",
+        ),
+    ] = 0.0,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Throw away what TAGS.csv holds; else a run goes on where the last one ended.",
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Say what a photo shows: labels and categories with probabilities."""
-    from api.tagging import Tagger, photos_in
+    into = move or link
+    if move and link:
+        raise typer.BadParameter("give --move or --link, not both")
+    if out is None and (into or overwrite):
+        raise typer.BadParameter("--move, --link and --overwrite need --out TAGS.csv")
+    if min_probability and not into:
+        raise typer.BadParameter("--min-probability needs --move or --link")
+
+    from api.tagging import Tagger
     from indexer.shop import Shop
 
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
-        tagger = Tagger.open(opened)
-        stream = tagger(photos_in(photo), terminal.progress if photo.is_dir() else silent)
-        tags = [] if out else list(stream)
-        tagged = write_tags(out, stream, tagger) if out else len(tags)
-        if not tagged:
-            raise ShopError(nothing_read(tagger.unreadable))
-        model = {"model": tagger.embedder.model_fingerprint}
-        if out is None and not photo.is_dir():
-            terminal.answer(tags[0].to_json() | model, *tags_tables(tags[0]))
+        if out is None:
+            say(terminal, Tagger.open(opened), photo)
             return
-        terminal.answer(
-            {
-                "photos": tagged,
-                "unreadable": [
-                    {"photo": str(path), "error": str(error)}
-                    for path, error in tagger.unreadable.items()
-                ],
-                **({"out": str(out)} if out else {"tags": [one.to_json() for one in tags]}),
-                **model,
-            },
-            f"{tagged:,} photos classified: {out}" if out else tags_listing(tags, photo),
-            *unreadable_listing(tagger.unreadable),
-        )
+        from api.sorting import Sorter
+
+        sorter = Sorter(into, link is not None, min_probability) if into else None
+        if sorter:
+            sorter.check(photo)
+        fill(terminal, Tagger.open(opened), photo, out, sorter, overwrite)
 
 
-def nothing_read(unreadable: Mapping[Path, Exception]) -> str:
-    """Return why no photo could be classified."""
-    path, error = next(iter(unreadable.items()))
-    if len(unreadable) == 1:
+def say(terminal: Terminal, tagger: "Tagger", photo: Path) -> None:
+    """Show the labels of a photo, or of each photo in a folder."""
+    from api.tagging import photos_in
+
+    tags = list(tagger(photos_in(photo), terminal.progress if photo.is_dir() else silent))
+    unreadable = {path: str(error) for path, error in tagger.unreadable.items()}
+    if not tags:
+        raise ShopError(nothing_read(unreadable, len(unreadable)))
+    model = {"model": tagger.embedder.model_fingerprint}
+    if not photo.is_dir():
+        terminal.answer(tags[0].to_json() | model, *tags_tables(tags[0]))
+        return
+    terminal.answer(
+        {
+            "photos": len(tags),
+            "unreadable": [
+                {"photo": str(path), "error": error} for path, error in unreadable.items()
+            ],
+            "tags": [one.to_json() for one in tags],
+            **model,
+        },
+        tags_listing(tags, photo),
+        *refusals("Unreadable", unreadable, len(unreadable)),
+    )
+
+
+def fill(
+    terminal: Terminal,
+    tagger: "Tagger",
+    folder: Path,
+    out: Path,
+    sorter: "Sorter | None",
+    overwrite: bool,
+) -> None:
+    """Write tags.csv, sort the photos if told, and sum up; of a hundred thousand none is listed."""
+    from api.bulk_tagging import tag_folder
+
+    progress = terminal.progress if folder.is_dir() else silent
+    report = tag_folder(tagger, folder, out, sorter=sorter, overwrite=overwrite, progress=progress)
+    if not report.photos:
+        raise ShopError(nothing_read(report.reasons, report.unreadable))
+    document: dict[str, object] = {
+        "photos": report.photos,
+        "tagged": report.tagged,
+        "already": report.already,
+        "unreadable": report.unreadable,
+    }
+    shown = refusals("Unreadable", report.reasons, report.unreadable)
+    if sorter:
+        document["linked" if sorter.link else "moved"] = sorter.placed
+        document |= {"duplicates": sorter.duplicates, "not_sorted": sorter.failed}
+        shown += refusals("Not sorted", sorter.reasons, sorter.failed)
+        terminal.failed = bool(sorter.failed)
+    document |= {
+        "out": str(out),
+        "model": tagger.embedder.model_fingerprint,
+        "seconds": round(report.seconds, 3),
+        "photos_per_second": round(report.photos_per_second, 1),
+    }
+    terminal.answer(document, facts(document.items()), *shown)
+
+
+def nothing_read(reasons: Mapping[Path, str], count: int) -> str:
+    """Return why no photo could be classified, of `count` photos with the first few reasons."""
+    path, error = next(iter(reasons.items()))
+    if count == 1:
         return f"{path}: {error}"
-    return f"none of {len(unreadable):,} files can be used; the first, {path}: {error}"
-
-
-def write_tags(out: Path, stream: "Iterable[Tags]", tagger: "Tagger") -> int:
-    """Write the labels of each photo as they come, then the photos that cannot be read."""
-    written = 0
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for tags in stream:
-            judged = tags.shown.unknown
-            unknown = "" if judged is None else str(judged).lower()
-            probability = f"{tags.best.probability:.6f}"
-            writer.writerow((tags.photo, tags.label, tags.category, probability, unknown, ""))
-            written += 1
-        for path, error in tagger.unreadable.items():
-            writer.writerow((path, "", "", "", "", error))
-    return written
+    return f"none of {count:,} files can be used; the first, {path}: {error}"
 
 
 def tags_tables(tags: "Tags") -> list[RenderableType]:
@@ -116,9 +185,10 @@ def tags_listing(tags: "Sequence[Tags]", folder: Path) -> RenderableType:
     return listing(columns, rows)
 
 
-def unreadable_listing(unreadable: Mapping[Path, Exception]) -> list[RenderableType]:
-    """Return the photos that cannot be used, and why."""
-    if not unreadable:
+def refusals(title: str, reasons: Mapping[Path, str], count: int) -> list[RenderableType]:
+    """Return the photos that could not be used or sorted, and why; `count` of them in all."""
+    if not count:
         return []
-    rows = [(path.name, error) for path, error in unreadable.items()]
-    return [listing(("cannot be read", "reason"), rows, f"\nUnreadable ({len(rows):,})")]
+    rows = [(path.name, error) for path, error in reasons.items()]
+    more = [f"… and {count - len(rows):,} more"] if count > len(rows) else []
+    return [listing(("photo", "reason"), rows, f"\n{title} ({count:,})"), *more]
