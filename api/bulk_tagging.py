@@ -74,6 +74,8 @@ def tag_folder(
     if sorter:
         sorter.check(folder)
     with TagsFile.open(out, tagger.embedder.model_fingerprint, overwrite=overwrite) as file:
+        if sorter:
+            sorter.begin()
         return _Run(tagger, folder, file, sorter, progress)()
 
 

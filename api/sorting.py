@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.tagging import SORTED
 from api.tags_file import Row, state_of
 from vsearch.errors import ShopError
 from vsearch.storage import sync_path
@@ -82,6 +83,15 @@ class Sorter:
                 f"{folder} cannot be sorted into {self.into}, which holds it: name a folder within "
                 f"it, such as {folder / 'sorted'}, or one elsewhere"
             )
+
+    def begin(self) -> None:
+        """Make the folder and mark it, so that no later run takes what is in it for new photos.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self.into.mkdir(parents=True, exist_ok=True)
+        (self.into / SORTED).touch()
 
     @property
     def real(self) -> Path:

@@ -15,6 +15,8 @@ from vsearch.images import ImageError, load, read_photo
 from vsearch.progress import Progress, silent
 from vsearch.taxonomy import format_path
 
+SORTED = ".vsearch-sorted"  # marks a folder that photos were sorted into
+
 
 @dataclass(frozen=True)
 class Tags:
@@ -121,8 +123,9 @@ class _Reading:
 def walk(path: Path, leave_out: Container[str] = ()) -> Iterator[Path]:
     """Yield the files below a folder, in order of their names; a file is itself the only one.
 
-    Hidden files and folders are left out, and links to folders are not followed. The names of one
-    folder at a time are held, not those of the whole tree, and files may be taken away meanwhile.
+    Hidden files and folders are left out, links to folders are not followed, and folders within it
+    that photos were sorted into are not entered: theirs are known. The names of one folder at a
+    time are held, not those of the whole tree, and files may be taken away meanwhile.
 
     Args:
         path: the folder, or a file.
@@ -145,7 +148,8 @@ def walk(path: Path, leave_out: Container[str] = ()) -> Iterator[Path]:
         yield path
     for name, is_folder in names:
         if is_folder:
-            yield from walk(path / name, leave_out)
+            if not (path / name / SORTED).exists():
+                yield from walk(path / name, leave_out)
         elif not (path / name).is_dir():  # a link that leads nowhere is told of, too
             yield path / name
 

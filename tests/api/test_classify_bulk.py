@@ -20,7 +20,7 @@ from api import sorting
 from api.bulk_tagging import BulkReport, tag_folder
 from api.cli import app
 from api.sorting import Sorter, safe_name
-from api.tagging import Tagger
+from api.tagging import SORTED, Tagger, photos_in
 from api.tags_file import COLUMNS, PhotoSet, Row, TagsFile, digest, state_of
 from indexer.shop import Shop
 from tests.api.tagging_child import LABELS, tiny_tagger
@@ -55,8 +55,8 @@ def told(out: Path) -> list[tuple[str, str]]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return every file below the folder, hidden ones too."""
-    paths = [path for path in folder.rglob("*") if not path.is_dir()]
+    """Return every file below the folder, hidden ones too, but for the mark of a sorted folder."""
+    paths = [path for path in folder.rglob("*") if not path.is_dir() and path.name != SORTED]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
@@ -176,6 +176,11 @@ def test_what_is_written_within_the_folder_is_not_classified(folder: Path) -> No
     sorter = Sorter(into, link=True)
     again(folder, out, sorter=sorter)
     assert (sorter.placed, sorter.duplicates, tree(folder)) == (0, 0, before)
+    # The folder is known later, too, when other photos go elsewhere or nowhere.
+    for option in (None, Sorter(folder / "elsewhere", link=True)):
+        report, seen = again(folder, out, sorter=option)
+        assert (report.tagged, report.unreadable, seen) == (0, 2, 2)
+    assert len(photos_in(into)) == 20  # unless it is asked for
     for wrong in (folder, folder.parent):
         with pytest.raises(ShopError, match=r"such as .*sorted"):
             again(folder, out, sorter=Sorter(wrong))
