@@ -6,6 +6,7 @@ Pillow and safetensors are, and nothing else.
 """
 
 import csv
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -70,7 +71,7 @@ def finetune(plan: Finetuning) -> dict[str, Any]:
     )
     started = time.perf_counter()
     with _folder(plan.cache) as cache:
-        result = train(data, config, cache=cache)
+        result = train(data, config, cache=cache, progress=_Reports())
     took = time.perf_counter() - started
     embedder = Embedder(result.bundle, PRECISIONS[plan.precision])
     started = time.perf_counter()
@@ -98,6 +99,19 @@ def finetune(plan: Finetuning) -> dict[str, Any]:
         f"s, {report['speed']}; judged in {report['judge_seconds']:.1f} s"
     )
     return report
+
+
+class _Reports:
+    """Tells on stderr how far each stage is, every ten seconds and at its end."""
+
+    def __init__(self) -> None:
+        self.told = time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or now - self.told > 10:
+            print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
+            self.told = now
 
 
 def read_data(folder: Path, split: str) -> tuple[TrainingData, tuple[LabelledPhoto, ...]]:
