@@ -94,7 +94,7 @@ def test_our_own_photos_and_others(colours: TrainingData, tmp_path: Path) -> Non
     assert not foreign.assigned.any()
     assert own.probabilities.min() >= foreign.probabilities.max()
     assert embedder.bundle.metrics == {"val_acceptance": 1.0}
-    with pytest.raises(DataError, match="one-class cannot train layers"):
+    with pytest.raises(DataError, match="one-class needs pretrained weights"):
         train(data, tiny("one-class"), cache=tmp_path)
 
 
