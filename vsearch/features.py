@@ -6,6 +6,7 @@ run goes on where it stopped.
 """
 
 import hashlib
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ from vsearch.progress import Progress, silent
 A = TypeVar("A")
 B = TypeVar("B")
 Extractor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-DECODERS = 2
+DECODERS = min(16, max(2, os.cpu_count() or 1))  # a GPU waits for two
 PHOTOS_AT_ONCE = 16
 
 

@@ -1,5 +1,6 @@
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,8 @@ def test_the_backbone_computes_in_the_lower_precision_and_what_stands_on_it_in_f
     pointwise = set().union(*(taken for _, taken in operands(trunk, "dot_general")))
     assert pointwise <= {DTYPES[name]}
     # Means and deviations over all positions, and before all else photos less their mean.
-    assert dtypes_of(trunk, "reduce_sum") == dtypes_of(trunk, "sqrt") == {"float32"}
+    for primitive in ("reduce_sum", "sqrt", "rsqrt"):  # and norms with the statistics they have
+        assert dtypes_of(trunk, primitive) == {"float32"}, primitive
     assert next(operands(trunk, "sub"))[1] == {"float32"}
     assert str(trunk.out_avals[0].dtype) == "float32"
 
@@ -172,10 +174,12 @@ def test_the_backbone_computes_in_the_lower_precision_and_what_stands_on_it_in_f
 
 
 @pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize("frozen_norms", [False, True])
 def test_a_step_has_gradients_in_the_lower_precision_and_weights_and_sums_in_float32(
-    name: str,
+    name: str, frozen_norms: bool
 ) -> None:
-    run = Run(tiny_task(name), RECIPE, 10, PRECISIONS[name], seed=0)
+    task = replace(tiny_task(name), frozen_norms=frozen_norms)
+    run = Run(task, RECIPE, 10, PRECISIONS[name], seed=0)
     pixels, targets = np.zeros((4, 32, 32, 3), np.uint8), np.ones((4, LABELS), np.float32)
     program = jax.make_jaxpr(run.step, static_argnums=4)(
         run.state, pixels, targets, jnp.int32(0), 0

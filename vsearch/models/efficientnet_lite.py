@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from vsearch.models.layers import NO_VALUES, DepthwiseConv, pointwise
+from vsearch.models.layers import NO_VALUES, DepthwiseConv, in_float32, pointwise
 
 # TensorFlow's published networks use these, and pretrained statistics only fit them.
 BN_EPSILON = 1e-3
@@ -73,7 +73,12 @@ LITE2_STAGES = scaled(1.1, 1.2)
 def batch_norm(channels: int, compute: jnp.dtype, rngs: nnx.Rngs) -> nnx.BatchNorm:
     """Return a batch norm with TensorFlow's constants; its statistics are float32."""
     return nnx.BatchNorm(
-        channels, epsilon=BN_EPSILON, momentum=BN_MOMENTUM, dtype=compute, rngs=rngs
+        channels,
+        epsilon=BN_EPSILON,
+        momentum=BN_MOMENTUM,
+        dtype=compute,
+        promote_dtype=in_float32,
+        rngs=rngs,
     )
 
 

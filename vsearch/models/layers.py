@@ -7,6 +7,7 @@ BENCHMARKS.md). On a GPU the native convolution is the faster one.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from jax import lax
 # Values always come from a file or from `initialise`; drawing them here as well would double the
 # time that a network takes to load.
 NO_VALUES = nnx.initializers.zeros_init()
+Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
 
 
 def pointwise(channels_in: int, channels: int, compute: jnp.dtype, rngs: nnx.Rngs) -> nnx.Linear:
@@ -26,6 +28,20 @@ def pointwise(channels_in: int, channels: int, compute: jnp.dtype, rngs: nnx.Rng
     return nnx.Linear(
         channels_in, channels, use_bias=False, kernel_init=NO_VALUES, dtype=compute, rngs=rngs
     )
+
+
+def in_float32(arrays: Arrays, /, **_rounding: object) -> Arrays:
+    """Return what a batch norm computes with in float32; its result has the lower precision still.
+
+    flax rounds kept statistics, scale and bias to the lower precision otherwise, and sums their
+    gradients over all positions in it: in fp16 such a sum overflows, bfloat16 has 8 bits for it.
+
+    Args:
+        arrays: a tuple of arrays and None.
+        _rounding: what flax would round to.
+    """
+    found = tuple(None if array is None else array.astype(jnp.float32) for array in arrays)
+    return cast(Arrays, found)
 
 
 class DepthwiseConv(nnx.Module):

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from vsearch.models.layers import NO_VALUES
+from vsearch.models.layers import NO_VALUES, in_float32
 
 WIDTHS = (32, 64, 128, 256)
 FLOAT32 = jnp.dtype(jnp.float32)
@@ -42,7 +42,7 @@ def convolution(
 
 def batch_norm(channels: int, compute: jnp.dtype, rngs: nnx.Rngs) -> nnx.BatchNorm:
     """Return a batch norm whose statistics are float32."""
-    return nnx.BatchNorm(channels, momentum=0.9, dtype=compute, rngs=rngs)
+    return nnx.BatchNorm(channels, momentum=0.9, dtype=compute, promote_dtype=in_float32, rngs=rngs)
 
 
 class BasicBlock(nnx.Module):
