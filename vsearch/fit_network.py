@@ -27,7 +27,6 @@ from vsearch.fit import Batch, Check, Fitted, Quality, Task, fit
 from vsearch.fit_head import dropout_factors, sampler_of
 from vsearch.images import ImageError, ImageSpec, load
 from vsearch.models.classifier import Classifier
-from vsearch.models.stages import stage_of
 from vsearch.objectives import LossOptions, Objective
 from vsearch.pixels import SquareCache
 from vsearch.precision import Precision
@@ -146,10 +145,10 @@ def fit_network(
     last = len(network.trunk.backbone.stage_channels) - 1
 
     def trainable(leaf: str) -> bool:
-        return stage_of(network.trunk.backbone, leaf) >= first_stage
+        return network.stage_of(leaf) >= first_stage
 
     def rate_of(leaf: str) -> float:
-        stage = stage_of(network.trunk.backbone, leaf)
+        stage = network.stage_of(leaf)
         return 1.0 if stage > last else config.backbone_rate * config.stage_decay ** (last - stage)
 
     def logits(

@@ -1,5 +1,6 @@
 """A backbone of one block, and a file of weights for it: whole trainings in a second."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -24,9 +25,9 @@ def offer_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ARCHITECTURES, TINY, architecture)
 
 
-def write_weights(path: Path) -> Path:
-    """Write weights for the tiny backbone, named and laid out as torchvision does."""
-    network = nnx.eval_shape(lambda: _BACKBONE(rngs=nnx.Rngs(0)))
+def write_weights(path: Path, backbone: Callable[..., DeepResNet] = _BACKBONE) -> Path:
+    """Write weights for a backbone, the tiny one by default, as torchvision lays them out."""
+    network = nnx.eval_shape(lambda: backbone(rngs=nnx.Rngs(0)))
     initialise(network, seed=0)
     leaves = {
         ".".join(map(str, name)): np.asarray(leaf[...], np.float32)

@@ -8,6 +8,7 @@ from flax import nnx
 
 from vsearch.models.architectures import ARCHITECTURES
 from vsearch.models.initialise import initialise
+from vsearch.recipe import leaf_name
 
 # Parameters of the published networks, less those of their classifiers.
 PARAMETERS = {
@@ -53,6 +54,25 @@ def test_every_stage_has_the_shape_that_is_announced(name: str, sides: tuple[int
         (side, side, width) for side, width in zip(sides, channels, strict=True)
     ]
     assert set(ARCHITECTURES[name].pooled) <= set(range(len(outputs)))
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_a_stage_uses_just_the_leaves_that_are_said_to_be_its_own(name: str) -> None:
+    network = abstract(name)
+    network.eval()
+    size = ARCHITECTURES[name].spec.size
+    pixels = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    outputs = nnx.eval_shape(lambda network, x: network.stages(x), network, pixels)
+    graph, state = nnx.split(network)
+    names = [leaf_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+    for stage, x in enumerate([pixels, *outputs[:-1]]):
+        program = jax.make_jaxpr(
+            lambda state, x, stage=stage: nnx.merge(graph, state).stages(x, stage, stage + 1)
+        )(state, x).jaxpr
+        taken = {id(v) for equation in program.eqns for v in equation.invars}
+        used = {leaf for leaf, v in zip(names, program.invars, strict=False) if id(v) in taken}
+        assert used == {leaf for leaf in names if network.stage_of(leaf) == stage}
+        assert used
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "resnet-18"])

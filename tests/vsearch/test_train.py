@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.indexer.tiny_network import write_weights
+from vsearch.bundle import weights_of
 from vsearch.data import TrainingData
 from vsearch.embed import Embedder
 from vsearch.errors import DataError, WeightsError
 from vsearch.fit_head import HeadConfig
-from vsearch.fit_network import NetworkConfig
-from vsearch.images import load
+from vsearch.fit_network import FINE_TUNING, NetworkConfig
+from vsearch.images import ImageSpec, load
+from vsearch.models.architectures import ARCHITECTURES, Architecture, NetworkSpec
+from vsearch.models.classifier import abstract_classifier
+from vsearch.models.deep_resnet import DeepResNet
 from vsearch.objectives.normalised_softmax import NormalisedSoftmax
 from vsearch.precision import PRECISIONS
+from vsearch.pretrained import load_pretrained
 from vsearch.progress import silent
 from vsearch.train import TrainConfig, TrainResult, _Training, train
 
@@ -184,6 +191,47 @@ def test_a_run_that_is_killed_after_its_layers_were_trained_trains_them_no_more(
     assert steps == [4]
     assert again.bundle.model_fingerprint == whole.bundle.model_fingerprint
     assert [path.suffix for path in cache.iterdir()] == [".db"]
+
+
+def test_the_last_stages_are_trained_and_the_head_fitted_again(
+    colours: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = partial(DeepResNet, (1, 1, 1, 1), bottleneck=False)
+    architecture = Architecture(backbone, ImageSpec(size=32, fit="stretch"), (0, 1, 2, 3))
+    monkeypatch.setitem(ARCHITECTURES, "four", architecture)
+    stages: list[str] = []
+    config = TrainConfig(
+        backbone="four",
+        weights=str(write_weights(tmp_path / "four.safetensors", backbone)),
+        dim=8,
+        renderings=2,
+        head=HeadConfig(steps=40, batch=8),
+        network=replace(FINE_TUNING, epochs=2, batch=6, share=1.0, weight_decay=0.5),
+    )
+
+    def told(stage: str, _done: int, _total: int, /) -> None:
+        if stage not in stages:
+            stages.append(stage)
+
+    result = train(colours, config, cache=tmp_path / "cache", progress=told)
+    assert stages == [
+        "features",
+        "features of val",
+        "train head",
+        "train network",
+        "new features",
+        "new features of val",
+    ]
+    spec = NetworkSpec("four", 8)
+    network = abstract_classifier(spec, 3, NormalisedSoftmax())
+    load_pretrained("four", network.trunk.backbone, str(tmp_path / "four.safetensors"))
+    before, after = weights_of(network.trunk), result.bundle.weights
+    moved = {leaf for leaf, array in before.items() if (after[f"trunk.{leaf}"] != array).any()}
+    assert {network.stage_of(f"trunk.{leaf}") for leaf in moved} == {2, 3}
+    assert not any(leaf.endswith(("mean", "var")) for leaf in moved)
+    assert sum(leaf.endswith("kernel") for leaf in moved) == 6
+    assert result.bundle.metrics["val_top1"] == 1.0
+    assert list(result.bundle.training["history"]) == ["head", "network"]
 
 
 def interrupted(*_arguments: object) -> None:

@@ -29,6 +29,9 @@ class Backbone(Protocol):
             stop: the stage to stop before.
         """
 
+    def stage_of(self, leaf: str) -> int:
+        """Return the stage that the leaf of this dotted name belongs to."""
+
 
 @dataclass(frozen=True)
 class Architecture:

@@ -15,6 +15,7 @@ from vsearch.models.unit_rows import EPSILON, unit_rows
 from vsearch.objectives.base import Objective
 
 FLOAT32 = jnp.dtype(jnp.float32)
+BACKBONE = "trunk.backbone."  # what the names of its leaves begin with
 
 
 class FeatureStatistic(nnx.Variable[jax.Array]):
@@ -111,6 +112,13 @@ class Classifier(nnx.Module):
     ):
         self.trunk = Trunk(spec, compute, rngs=rngs)
         self.top = TopLayers(self.trunk.size, spec.dim, labels, objective, rngs=rngs)
+
+    def stage_of(self, leaf: str) -> int:
+        """Return the backbone's stage of a leaf; one past the last for projection and head."""
+        backbone = self.trunk.backbone
+        if not leaf.startswith(BACKBONE):
+            return len(backbone.stage_channels)
+        return backbone.stage_of(leaf.removeprefix(BACKBONE))
 
     def __call__(self, pixels: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Map photos (n, size, size, 3) uint8 to embeddings (n, dim) and logits (n, outputs)."""

@@ -100,6 +100,11 @@ class DeepResNet(nnx.Module):
             outputs.append(x)
         return outputs
 
+    def stage_of(self, leaf: str) -> int:
+        """Return the stage of a leaf, such as `stage_blocks.2.0.narrow.kernel`."""
+        part, *rest = leaf.split(".")
+        return int(rest[0]) if part == "stage_blocks" else 0
+
 
 resnet18 = partial(DeepResNet, (2, 2, 2, 2), bottleneck=False)
 resnet50 = partial(DeepResNet, (3, 4, 6, 3), bottleneck=True)

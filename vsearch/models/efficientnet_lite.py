@@ -5,6 +5,7 @@ Tan & Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networ
 (github.com/tensorflow/tpu, models/official/efficientnet/lite).
 """
 
+import bisect
 import math
 from dataclasses import dataclass, replace
 
@@ -164,3 +165,10 @@ class EfficientNetLite(nnx.Module):
         if stop > last:
             outputs.append(jax.nn.relu6(self.head_norm(self.head(x))))
         return outputs
+
+    def stage_of(self, leaf: str) -> int:
+        """Return the stage of a leaf, such as `blocks.3.expand.kernel`."""
+        part, *rest = leaf.split(".")
+        if part == "blocks":
+            return bisect.bisect_left(self.stage_ends, int(rest[0]))
+        return 0 if part.startswith("stem") else len(self.stage_ends)

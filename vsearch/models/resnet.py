@@ -111,3 +111,8 @@ class SmallResNet(nnx.Module):
             x = block(x)
             outputs.append(x)
         return outputs
+
+    def stage_of(self, leaf: str) -> int:
+        """Return the stage of a leaf, such as `blocks.1.first.kernel`."""
+        part, *rest = leaf.split(".")
+        return int(rest[0]) if part == "blocks" else 0
