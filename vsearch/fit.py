@@ -7,7 +7,7 @@ last checkpoint and, on a CPU, ends with the same weights bit for bit.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -40,25 +40,25 @@ class Task:
     Attributes:
         name: what progress calls it.
         network: the module, filled with its starting values.
-        trainable: whether the leaf of this dotted name is trained.
-        rate_of: by what a leaf's learning rate is multiplied.
         logits: maps (network, inputs, key) to logits (n, outputs) in training.
         loss: maps logits and targets to a float32 scalar.
         batches: the batches from the given step (counted from 0) on.
         judge: how good the network is on val, greater being better, with figures for the record;
             None without val photos.
+        trainable: whether the leaf of this dotted name is trained.
+        rate_of: by what a leaf's learning rate is multiplied.
         frozen_norms: whether all batch norms keep their statistics while training; those whose
             scale is not trained keep them in any case.
     """
 
     name: str
     network: nnx.Module
-    trainable: Callable[[str], bool]
-    rate_of: Callable[[str], float]
     logits: Callable[[Any, Any, jax.Array], jax.Array]
     loss: Callable[[jax.Array, jax.Array], jax.Array]
     batches: Callable[[int], Iterator[Batch]]
-    judge: Callable[[Any], tuple[Quality, Check]] | None
+    judge: Callable[[Any], tuple[Quality, Check]] | None = None
+    trainable: Callable[[str], bool] = lambda _leaf: True
+    rate_of: Callable[[str], float] = lambda _leaf: 1.0
     frozen_norms: bool = True
 
 
@@ -67,7 +67,7 @@ class Speed:
     """How fast steps went, and what they waited for.
 
     Attributes:
-        photos_per_second: through the whole loop, checks left out.
+        photos_per_second: through the whole loop, compilation included, checks left out.
         waited: the share of the time in which the next batch was not ready yet.
     """
 
@@ -124,7 +124,6 @@ class Clock:
     photos: int = 0
     waited: float = 0.0
     stepped: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
 
     def speed(self) -> Speed | None:
         """Return photos a second and the share of waiting; None before the first step."""

@@ -74,8 +74,6 @@ def fit_head(
     task = Task(
         name="train head",
         network=top,
-        trainable=lambda _: True,
-        rate_of=lambda _: 1.0,
         logits=lambda top, inputs, key: top(inputs, dropout_factors(key, inputs, config))[1],
         loss=lambda logits, targets: objective.loss(logits, targets, data.options),
         batches=lambda first: _batches(data, config, seed, first),
@@ -126,11 +124,8 @@ def _batches(data: HeadData, config: HeadConfig, seed: int, first: int) -> Itera
 
 
 def _judge(top: TopLayers, data: HeadData, objective: Objective) -> tuple[Quality, Check]:
-    logits, targets = (
-        head_logits(top, data.val.values[:, 0]),
-        targets_of(data.val.photos, data.labels),
-    )
-    quality = objective.quality(logits, targets)
+    logits = head_logits(top, data.val.values[:, 0])
+    quality = objective.quality(logits, targets_of(data.val.photos, data.labels))
     return quality, {"val": quality[0]}
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -24,8 +26,18 @@ BACKBONES = (
     "resnet-50",
     "resnet-small",
 )
-OBJECTIVES = ("binary", "multi-label", "normalised-softmax", "one-class", "softmax")
 PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+def _objectives() -> tuple[str, ...]:
+    """Return the objectives' names by those of their files, none of which is loaded."""
+    package = find_spec("vsearch.objectives")
+    folders = package.submodule_search_locations if package else None
+    files = {module.name for module in iter_modules(folders)} - {"base"}
+    return tuple(name.replace("_", "-") for name in sorted(files))
+
+
+OBJECTIVES = _objectives()
 
 
 def known_backbone(name: str) -> str:

@@ -101,12 +101,9 @@ def run_of(setting: Setting, precision: str, *, augmented: bool) -> Run:
     task = Task(
         name="measure",
         network=network,
-        trainable=lambda _: True,
-        rate_of=lambda _: 1.0,
         logits=logits,
         loss=lambda logits, targets: OBJECTIVE.loss(logits, targets, LossOptions(smoothing=0.1)),
         batches=lambda _: iter(()),
-        judge=None,
         frozen_norms=False,
     )
     recipe = Recipe(batch=setting.batch, learning_rate=1e-3, weight_decay=5e-2)

@@ -94,12 +94,9 @@ def task_of(
     return Task(
         name="train it",
         network=network,
-        trainable=lambda _: True,
-        rate_of=lambda _: 1.0,
         logits=logits,
         loss=lambda logits, targets: OBJECTIVE.loss(logits, targets, LossOptions(smoothing=0.1)),
         batches=batches,
-        judge=None,
         frozen_norms=False,
     )
 

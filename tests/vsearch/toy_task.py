@@ -63,8 +63,6 @@ def toy_task(steps: int, **changes: Any) -> Task:
     fields: dict[str, Any] = {
         "name": "toy",
         "network": Toy(),
-        "trainable": lambda _: True,
-        "rate_of": lambda _: 1.0,
         "logits": noisy_logits,
         "loss": cross_entropy,
         "batches": batches,

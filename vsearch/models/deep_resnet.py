@@ -12,39 +12,33 @@ import jax.numpy as jnp
 from flax import nnx
 
 from vsearch.models.layers import pointwise
-from vsearch.models.resnet import FLOAT32, BasicBlock, batch_norm, convolution
+from vsearch.models.resnet import FLOAT32, BasicBlock, Residual, batch_norm, convolution
 
 STEM_CHANNELS = 64
 EXPANSION = 4  # of a bottleneck's output over its width
 
 
-class Bottleneck(nnx.Module):
+class Bottleneck(Residual):
     """1 × 1 to narrow, 3 × 3, 1 × 1 to widen; beside them a skip, projected where shapes change."""
 
     def __init__(
         self, channels_in: int, width: int, stride: int, compute: jnp.dtype, *, rngs: nnx.Rngs
     ):
         channels = EXPANSION * width
+        super().__init__(channels_in, channels, stride, compute, rngs=rngs)
         self.narrow = pointwise(channels_in, width, compute, rngs)
         self.narrow_norm = batch_norm(width, compute, rngs)
         self.middle = convolution(width, width, 3, stride, compute, rngs, padding=1)
         self.middle_norm = batch_norm(width, compute, rngs)
         self.widen = pointwise(width, channels, compute, rngs)
         self.widen_norm = batch_norm(channels, compute, rngs)
-        changes = stride > 1 or channels_in != channels
-        self.shortcut = (
-            convolution(channels_in, channels, 1, stride, compute, rngs) if changes else None
-        )
-        self.shortcut_norm = batch_norm(channels, compute, rngs) if changes else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map (n, h, w, channels_in) to (n, ⌈h/stride⌉, ⌈w/stride⌉, 4 × width)."""
         y = jax.nn.relu(self.narrow_norm(self.narrow(x)))
         y = jax.nn.relu(self.middle_norm(self.middle(y)))
         y = self.widen_norm(self.widen(y))
-        if self.shortcut is not None and self.shortcut_norm is not None:
-            x = self.shortcut_norm(self.shortcut(x))
-        return jax.nn.relu(x + y)
+        return self.join(x, y)
 
 
 class DeepResNet(nnx.Module):

@@ -45,7 +45,26 @@ def batch_norm(channels: int, compute: jnp.dtype, rngs: nnx.Rngs) -> nnx.BatchNo
     return nnx.BatchNorm(channels, momentum=0.9, dtype=compute, promote_dtype=in_float32, rngs=rngs)
 
 
-class BasicBlock(nnx.Module):
+class Residual(nnx.Module):
+    """A skip beside some layers, projected where the shape changes."""
+
+    def __init__(
+        self, channels_in: int, channels: int, stride: int, compute: jnp.dtype, *, rngs: nnx.Rngs
+    ):
+        changes = stride > 1 or channels_in != channels
+        self.shortcut = (
+            convolution(channels_in, channels, 1, stride, compute, rngs) if changes else None
+        )
+        self.shortcut_norm = batch_norm(channels, compute, rngs) if changes else None
+
+    def join(self, x: jax.Array, y: jax.Array) -> jax.Array:
+        """Return the block's output, from its input x and what its layers made of it."""
+        if self.shortcut is not None and self.shortcut_norm is not None:
+            x = self.shortcut_norm(self.shortcut(x))
+        return jax.nn.relu(x + y)
+
+
+class BasicBlock(Residual):
     """Two 3 × 3 convolutions beside a skip, projected where the shape changes."""
 
     def __init__(
@@ -58,23 +77,17 @@ class BasicBlock(nnx.Module):
         *,
         rngs: nnx.Rngs,
     ):
+        super().__init__(channels_in, channels, stride, compute, rngs=rngs)
         self.first = convolution(channels_in, channels, 3, stride, compute, rngs, padding)
         self.first_norm = batch_norm(channels, compute, rngs)
         self.second = convolution(channels, channels, 3, 1, compute, rngs)
         self.second_norm = batch_norm(channels, compute, rngs)
-        changes = stride > 1 or channels_in != channels
-        self.shortcut = (
-            convolution(channels_in, channels, 1, stride, compute, rngs) if changes else None
-        )
-        self.shortcut_norm = batch_norm(channels, compute, rngs) if changes else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map (n, h, w, channels_in) to (n, h/stride, w/stride, channels)."""
         y = jax.nn.relu(self.first_norm(self.first(x)))
         y = self.second_norm(self.second(y))
-        if self.shortcut is not None and self.shortcut_norm is not None:
-            x = self.shortcut_norm(self.shortcut(x))
-        return jax.nn.relu(x + y)
+        return self.join(x, y)
 
 
 class SmallResNet(nnx.Module):

@@ -5,13 +5,15 @@ Zhai & Wu, Classification is a Strong Baseline for Deep Metric Learning, BMVC 20
 embeddings tells apart.
 """
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from vsearch.calibration import fit_scale, negative_log_likelihood, softmax
+from vsearch.calibration import SCALES, fit_scale, negative_log_likelihood, softmax
 from vsearch.metrics import top_k_accuracy
 from vsearch.models.unit_rows import unit_rows
 from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
@@ -61,31 +63,39 @@ def exclusive_metrics(probabilities: NDArray[np.float32], targets: Targets) -> d
 
 
 class NormalisedSoftmax(Objective):
-    """One label a photo; probabilities are the softmax of scaled cosines."""
+    """One label a photo; probabilities are the softmax of scaled cosines.
+
+    Attributes:
+        temperature: what logits are divided by in training, and without val photos when serving.
+        scales: between which calibration looks for what they are multiplied by.
+    """
 
     name = "normalised-softmax"
+    temperature: ClassVar[float] = TEMPERATURE
+    scales: ClassVar[tuple[float, float]] = SCALES
 
     def head(self, features: int, dim: int, labels: int) -> nnx.Module:
         """Return the class vectors."""
         return ClassVectors(dim, labels)
 
     def loss(self, logits: jax.Array, targets: jax.Array, options: LossOptions) -> jax.Array:
-        """Return the cross-entropy of the softmax over cosines / .1."""
-        return cross_entropy(logits / TEMPERATURE, targets, options)
+        """Return the cross-entropy of the softmax over logits / temperature."""
+        return cross_entropy(logits / self.temperature, targets, options)
 
     def quality(self, logits: Logits, targets: Targets) -> tuple[float, ...]:
         """Return top-1 accuracy, then likelihood."""
         labels = targets.argmax(axis=1)
-        likelihood = -negative_log_likelihood(logits, labels, 1 / TEMPERATURE)
+        likelihood = -negative_log_likelihood(logits, labels, 1 / self.temperature)
         return top_k_accuracy(logits, labels), likelihood
 
     def calibrate(self, logits: Logits, targets: Targets) -> Calibration:
-        """Return the scale of the cosines that makes the right labels most likely."""
-        fitted = fit_scale(logits, targets.argmax(axis=1)) if len(logits) else 1 / TEMPERATURE
-        return {"scale": fitted}
+        """Return the scale of the logits that makes the right labels most likely."""
+        if not len(logits):
+            return {"scale": 1 / self.temperature}
+        return {"scale": fit_scale(logits, targets.argmax(axis=1), self.scales)}
 
     def probabilities(self, logits: Logits, calibration: Calibration) -> NDArray[np.float32]:
-        """Return the softmax of the scaled cosines."""
+        """Return the softmax of the scaled logits."""
         return softmax(logits * np.float32(calibration["scale"]))
 
     def metrics(
