@@ -11,10 +11,18 @@ from indexer.answers import Answers
 from indexer.label_figures import binary_figures, one_label_figures
 from indexer.multi_label_figures import multi_label_figures
 from indexer.one_class_figures import one_class_figures
-from indexer.retrieval_figures import RECALL_AT, found_among, map_at_r
+from indexer.records import Role
+from indexer.retrieval_figures import (
+    LabelledRows,
+    RetrievalFigures,
+    found_among,
+    precisions_at_r,
+    retrieval_figures,
+)
 from indexer.search import Searcher
 from indexer.truths import Truth, sold_here
-from vsearch import metrics
+from indexer.view_figures import figures_by_views
+from vsearch.intervals import Interval
 
 
 class LabelledFigures(Protocol):
@@ -31,8 +39,12 @@ class Classification(Protocol):
     def per_label(self) -> Mapping[str, LabelledFigures]:
         """Figures by label; none where there is only one."""
 
+    @property
+    def intervals(self) -> Mapping[str, Interval]:
+        """The 95 % intervals of the figures, by their names in `to_json`."""
+
     def to_json(self) -> dict[str, object]:
-        """Return what scripts read, but for `per_label`."""
+        """Return what scripts read, but for `per_label` and `intervals`."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +53,40 @@ class Figures:
 
     Attributes:
         labels: how good the classifier was.
-        recall_at: for each of RECALL_AT the share whose own item is among the first so many items
-            (an item of its category, where the query names no item). Photos of what the shop does
-            not sell take no part where the model judges that.
-        map_at_r: how far the views of the query's label come first, over ungrouped views; queries
-            whose label has no view are left out. The label is that of the first label column, and
-            the category where labels come from none.
+        search: how well all views were found. Photos of what the shop does not sell take no part
+            in its recall where the model judges that. The label is that of the first label column,
+            and the category where labels come from none.
+        by_views: the same for the same queries among the catalogue photos alone ("catalogue") and
+            among the further labelled photos alone ("further"), where the index has such.
     """
 
     labels: Classification
-    recall_at: Mapping[int, float | None]
-    map_at_r: float | None
+    search: RetrievalFigures
+    by_views: Mapping[Role, RetrievalFigures]
+
+    @property
+    def recall_at(self) -> Mapping[int, float | None]:
+        """For each of RECALL_AT the share found among the first so many items."""
+        return self.search.recall_at
+
+    @property
+    def map_at_r(self) -> float | None:
+        """How far the views of the query's label come first."""
+        return self.search.map_at_r
+
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """The 95 % interval of every figure that was measured, by its name in `to_json`."""
+        return {**self.labels.intervals, **self.search.intervals}
 
     def to_json(self) -> dict[str, object]:
         """Return what scripts read; what a kind of classification does not measure is None."""
         return {
             **dict.fromkeys(("top1", "top5", "ece")),
             **self.labels.to_json(),
-            **{f"recall@{k}": share for k, share in self.recall_at.items()},
-            "map@r": self.map_at_r,
+            **self.search.to_json(),
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "by_views": {role: one.apart() for role, one in self.by_views.items()},
             "per_label": {name: one.to_json() for name, one in self.labels.per_label.items()},
         }
 
@@ -79,10 +106,12 @@ def figures_of(
     own = np.ones(len(known), bool)
     if searcher.embedder.objective.rejects:
         own = sold_here(searcher.shop, known)
+    views = LabelledRows.live(searcher, columns)
+    precisions = precisions_at_r(searcher, answers.embeddings, known, columns[0], views)
     return Figures(
         labels=_classification(searcher, known, answers, found[:, 0], own),
-        recall_at={k: metrics.recall_at_k(found[own], k) if own.any() else None for k in RECALL_AT},
-        map_at_r=map_at_r(searcher, answers.embeddings, known, columns),
+        search=retrieval_figures(found[own], precisions, views.count),
+        by_views=figures_by_views(searcher, known, answers, own, columns[0], views),
     )
 
 

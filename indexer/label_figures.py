@@ -1,7 +1,7 @@
 """How good the labels are where a photo has exactly one, and of a yes and a no."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from indexer.labels import PLACES
 from indexer.truths import Truth
 from vsearch import metrics
 from vsearch.data import Label
+from vsearch.intervals import Interval, auroc_interval, bootstrap, wilson
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class OneLabelFigures:
             for labels from an attribute, which are not bound to one category.
         ece: expected calibration error of the most probable label.
         per_label: by label.
+        intervals: the 95 % interval of every figure above that was measured.
     """
 
     top1: float | None
@@ -49,10 +51,12 @@ class OneLabelFigures:
     category_top1: float | None
     ece: float | None
     per_label: Mapping[str, PerLabel]
+    intervals: Mapping[str, Interval]
 
     def to_json(self) -> dict[str, object]:
-        """Return what scripts read, but for `per_label`."""
-        return {name: value for name, value in vars(self).items() if name != "per_label"}
+        """Return what scripts read, but for `per_label` and `intervals`."""
+        apart = ("per_label", "intervals")
+        return {name: value for name, value in vars(self).items() if name not in apart}
 
 
 @dataclass(frozen=True)
@@ -84,15 +88,43 @@ def one_label_figures(
     labelled, columns = _columns(bundle.labels, known)
     told = answers.probabilities[labelled]
     right = told.argmax(axis=1) == columns
-    per_label = _per_label([known[i].names[0] for i in labelled], right, first[labelled])
+    names = [known[i].names[0] for i in labelled]
+    figures: dict[str, float | None] = dict.fromkeys(("top1", "top5", "macro_top1", "ece"))
+    intervals: dict[str, Interval] = {}
+    if labelled:
+        for k in (1, 5):
+            figures[f"top{k}"] = share = metrics.top_k_accuracy(told, columns, k)
+            intervals[f"top{k}"] = wilson(share, len(labelled))
+        for name, figure in (("macro_top1", _macro(right, names)), ("ece", _ece(told, right))):
+            figures[name] = figure(np.arange(len(labelled)))
+            intervals[name] = bootstrap(figure, len(labelled))
+    category, places = category_top1(bundle, answers.shares, known)
     return OneLabelFigures(
-        top1=metrics.top_k_accuracy(told, columns, 1) if labelled else None,
-        top5=metrics.top_k_accuracy(told, columns, 5) if labelled else None,
-        macro_top1=float(np.mean([one.top1 for one in per_label.values()])) if labelled else None,
-        category_top1=category_top1(bundle, answers.shares, known),
-        ece=metrics.expected_calibration_error(told.max(axis=1), right) if labelled else None,
-        per_label=per_label,
+        **figures,
+        category_top1=category,
+        per_label=_per_label(names, right, first[labelled]),
+        intervals=intervals | places,
     )
+
+
+def _macro(right: NDArray[np.bool_], names: Sequence[str]) -> Callable[[NDArray[np.int64]], float]:
+    """Return what computes the share that is right, every label counting once, of some queries."""
+    _, place = np.unique(np.array(names), return_inverse=True)
+
+    def mean(rows: NDArray[np.int64]) -> float:
+        asked = np.bincount(place[rows])
+        found = np.bincount(place[rows], right[rows])
+        return float(np.mean(found[asked > 0] / asked[asked > 0]))
+
+    return mean
+
+
+def _ece(
+    told: NDArray[np.float32], right: NDArray[np.bool_]
+) -> Callable[[NDArray[np.int64]], float]:
+    """Return what computes the calibration error of some queries."""
+    sure = told.max(axis=1)
+    return lambda rows: metrics.expected_calibration_error(sure[rows], right[rows])
 
 
 def binary_figures(
@@ -102,22 +134,31 @@ def binary_figures(
     labelled, columns = _columns(labels, known)
     asked = np.array(labelled, np.int64)[columns >= 0]
     positive = columns[columns >= 0] == 1
-    both = 0 < positive.sum() < len(positive)
-    given = answers.assigned[asked, 1]
-    return BinaryFigures(
-        **vars(figures),
-        positive=labels[1].name,
-        auroc=metrics.auroc(answers.probabilities[asked, 1], positive) if both else None,
-        f1=metrics.micro_f1(given, positive) if positive.any() else None,
-    )
+    scores, given = answers.probabilities[asked, 1], answers.assigned[asked, 1]
+    yes, no = int(positive.sum()), int((~positive).sum())
+
+    def f1(rows: NDArray[np.int64]) -> float:
+        some = positive[rows].any()
+        return metrics.micro_f1(given[rows], positive[rows]) if some else float("nan")
+
+    added: dict[str, float | None] = dict.fromkeys(("auroc", "f1"))
+    intervals: dict[str, Interval] = {}
+    if yes:
+        added["f1"], intervals["f1"] = f1(np.arange(len(asked))), bootstrap(f1, len(asked))
+    if yes and no:
+        added["auroc"] = area = metrics.auroc(scores, positive)
+        intervals["auroc"] = auroc_interval(area, yes, no)
+    told = vars(figures) | {"intervals": dict(figures.intervals) | intervals}
+    return BinaryFigures(**told, positive=labels[1].name, auroc=added["auroc"], f1=added["f1"])
 
 
 def category_top1(
     bundle: ModelBundle, shares: NDArray[np.float32], known: Sequence[Truth]
-) -> float | None:
+) -> tuple[float | None, dict[str, Interval]]:
     """Return the share of queries whose category is the most probable of the labels' categories.
 
-    None where no label is bound to a category, or no query tells one.
+    None where no label is bound to a category, or no query tells one. With it comes its interval,
+    by the figure's name.
 
     Args:
         bundle: what the labels are.
@@ -126,7 +167,7 @@ def category_top1(
     """
     rows = [i for i, truth in enumerate(known) if truth.category is not None]
     if not rows or not set(PLACES) & set(bundle.label_columns):
-        return None
+        return None, {}
     paths = sorted({label.path for label in bundle.labels if label.column in PLACES})
     place = {path: column for column, path in enumerate(paths)}
     sums = np.zeros((len(shares), len(paths)), np.float32)
@@ -134,7 +175,8 @@ def category_top1(
         if label.column in PLACES:
             sums[:, place[label.path]] += shares[:, column]
     columns = np.array([place.get(known[i].category or (), -1) for i in rows], np.int64)
-    return metrics.top_k_accuracy(sums[rows], columns, 1)
+    share = metrics.top_k_accuracy(sums[rows], columns, 1)
+    return share, {"category_top1": wilson(share, len(rows))}
 
 
 def _columns(

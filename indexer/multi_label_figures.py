@@ -1,6 +1,6 @@
 """How good the labels are where a photo has several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,10 @@ from indexer.label_figures import category_top1
 from indexer.truths import Truth
 from vsearch import metrics
 from vsearch.data import Label
+from vsearch.intervals import Interval, bootstrap, wilson
+
+# Figures that look at every label on its own take milliseconds: fewer samples have to do.
+RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class MultiLabelFigures:
             probable label of that column is right.
         category_top1: share whose category is the most probable of the labels' categories.
         per_label: by label.
+        intervals: the 95 % interval of every figure above that was measured, and of
+            `top1, COLUMN` for each column.
     """
 
     mean_average_precision: float | None
@@ -60,9 +66,10 @@ class MultiLabelFigures:
     by_column: Mapping[str, float]
     category_top1: float | None
     per_label: Mapping[str, PerLabel]
+    intervals: Mapping[str, Interval]
 
     def to_json(self) -> dict[str, object]:
-        """Return what scripts read, but for `per_label`."""
+        """Return what scripts read, but for `per_label` and `intervals`."""
         return {
             "map": self.mean_average_precision,
             "micro_f1": self.micro_f1,
@@ -89,17 +96,50 @@ def multi_label_figures(
     lacking = ((0, 0), (0, len(names) - len(bundle.labels)))
     told = answers.probabilities[labelled]
     given = np.pad(answers.assigned[labelled], lacking)
-    per_label = _per_label(names, told, given, targets)
-    precisions = [one.average_precision for one in per_label.values()]
+    by_column, columns = _by_column(bundle, told, own, targets)
+    category, places = category_top1(bundle, answers.shares, known)
+    figures: dict[str, float | None] = dict.fromkeys(("map", "micro_f1", "macro_f1", "top1"))
+    intervals = dict(columns | places)
+    if labelled:
+        figures["top1"] = share = _top1(told, targets)
+        intervals["top1"] = wilson(share, len(labelled))
+        for name, figure in _over_labels(told, given, targets).items():
+            figures[name] = figure(np.arange(len(labelled)))
+            intervals[name] = bootstrap(figure, len(labelled), resamples=RESAMPLES)
     return MultiLabelFigures(
-        mean_average_precision=float(np.mean(precisions)) if labelled else None,
-        micro_f1=metrics.micro_f1(given, targets) if labelled else None,
-        macro_f1=metrics.macro_f1(given, targets) if labelled else None,
-        top1=_top1(told, targets) if labelled else None,
-        by_column=_by_column(bundle, told, own, targets),
-        category_top1=category_top1(bundle, answers.shares, known),
-        per_label=per_label,
+        mean_average_precision=figures["map"],
+        micro_f1=figures["micro_f1"],
+        macro_f1=figures["macro_f1"],
+        top1=figures["top1"],
+        by_column=by_column,
+        category_top1=category,
+        per_label=_per_label(names, told, given, targets),
+        intervals=intervals,
     )
+
+
+def _over_labels(
+    told: NDArray[np.float32], given: NDArray[np.bool_], targets: NDArray[np.bool_]
+) -> dict[str, Callable[[NDArray[np.int64]], float]]:
+    """Return by name what computes a figure over all labels, of some of the queries."""
+
+    def precision(rows: NDArray[np.int64]) -> float:
+        drawn, wanted = told[rows], targets[rows]
+        present = np.flatnonzero(wanted.any(axis=0)).tolist()
+        return float(np.mean([_precision(drawn, wanted, column) for column in present]))
+
+    return {
+        "map": precision,
+        "micro_f1": lambda rows: metrics.micro_f1(given[rows], targets[rows]),
+        "macro_f1": lambda rows: metrics.macro_f1(given[rows], targets[rows]),
+    }
+
+
+def _precision(told: NDArray[np.float32], targets: NDArray[np.bool_], column: int) -> float:
+    """Return the average precision of one label; 0 for one that the model lacks."""
+    if column >= told.shape[1]:
+        return 0.0
+    return metrics.average_precision(told[:, column], targets[:, column])
 
 
 def _targets(
@@ -124,10 +164,9 @@ def _per_label(
     found = {}
     for column in np.flatnonzero(targets.any(axis=0)).tolist():
         wanted = targets[:, column]
-        known = column < told.shape[1]
         found[names[column]] = PerLabel(
             int(wanted.sum()),
-            metrics.average_precision(told[:, column], wanted) if known else 0.0,
+            _precision(told, targets, column),
             metrics.micro_f1(given[:, column], wanted),
         )
     return dict(sorted(found.items()))
@@ -138,14 +177,17 @@ def _by_column(
     told: NDArray[np.float32],
     known: Sequence[Truth],
     targets: NDArray[np.bool_],
-) -> dict[str, float]:
-    shares = {}
+) -> tuple[dict[str, float], dict[str, Interval]]:
+    """Return the share that is right in each column, and the intervals as `top1, COLUMN`."""
+    shares: dict[str, float] = {}
+    intervals: dict[str, Interval] = {}
     for column in bundle.label_columns:
         rows = [i for i, truth in enumerate(known) if column in truth.labels]
         own = [place for place, label in enumerate(bundle.labels) if label.column == column]
         if rows and own:
-            shares[column] = _top1(told[rows][:, own], targets[rows][:, own])
-    return shares
+            shares[column] = share = _top1(told[rows][:, own], targets[rows][:, own])
+            intervals[f"top1, {column}"] = wilson(share, len(rows))
+    return shares, intervals
 
 
 def _top1(told: NDArray[np.float32], targets: NDArray[np.bool_]) -> float:

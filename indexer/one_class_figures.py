@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from indexer.answers import Answers
 from indexer.label_figures import PerLabel
 from vsearch import metrics
+from vsearch.intervals import Interval, auroc_interval, wilson
 
 FALSE_ALARM = 0.05  # the share of own photos turned away at which models are compared
 
@@ -25,6 +26,8 @@ class OneClassFigures:
         false_alarm: share of the own photos that were turned away.
         reject_rate: share of the foreign photos that were turned away.
         reject_rate_at_5: the same, had the threshold turned away 5 % of the own photos.
+        intervals: the 95 % interval of every figure above that was measured. That of
+            `reject_rate_at_5` takes the threshold for given.
     """
 
     own: int
@@ -33,6 +36,7 @@ class OneClassFigures:
     false_alarm: float | None
     reject_rate: float | None
     reject_rate_at_5: float | None
+    intervals: Mapping[str, Interval]
     per_label: Mapping[str, PerLabel] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
@@ -56,15 +60,26 @@ def one_class_figures(answers: Answers, own: NDArray[np.bool_]) -> OneClassFigur
     """
     scores = answers.probabilities.max(axis=1)
     rejected = np.asarray(~answers.assigned.any(axis=1))
-    some, others = bool(own.any()), bool((~own).any())
-    both = some and others
+    here, others = int(own.sum()), int((~own).sum())
+    told: dict[str, float | None] = {}
+    intervals: dict[str, Interval] = {}
+    if here:
+        told["alarm"] = share = float(np.mean(rejected[own]))
+        intervals["false_alarm"] = wilson(share, here)
+    if others:
+        told["rejected"] = share = float(np.mean(rejected[~own]))
+        intervals["reject_rate"] = wilson(share, others)
+    if here and others:
+        told["auroc"] = area = metrics.auroc(scores, own)
+        intervals["auroc"] = auroc_interval(area, here, others)
+        told["at_5"] = share = metrics.reject_rate(scores[own], scores[~own], FALSE_ALARM)
+        intervals[f"reject_rate@{FALSE_ALARM}"] = wilson(share, others)
     return OneClassFigures(
-        own=int(own.sum()),
-        foreign=int((~own).sum()),
-        auroc=metrics.auroc(scores, own) if both else None,
-        false_alarm=float(np.mean(rejected[own])) if some else None,
-        reject_rate=float(np.mean(rejected[~own])) if others else None,
-        reject_rate_at_5=(
-            metrics.reject_rate(scores[own], scores[~own], FALSE_ALARM) if both else None
-        ),
+        own=here,
+        foreign=others,
+        auroc=told.get("auroc"),
+        false_alarm=told.get("alarm"),
+        reject_rate=told.get("rejected"),
+        reject_rate_at_5=told.get("at_5"),
+        intervals=intervals,
     )
