@@ -30,8 +30,10 @@ __all__ = [
     "content_hash",
     "decode",
     "load",
+    "place_in_square",
     "preprocess",
     "read_photo",
+    "seen_part",
     "thumbnail",
 ]
 
@@ -133,17 +135,27 @@ def preprocess(image: Image.Image, spec: ImageSpec, crop: Crop | None = None) ->
     """
     if image.mode != "RGB":
         raise ValueError(f"preprocess takes RGB pictures, as decode returns them; got {image.mode}")
-    box = crop.box(*image.size) if crop else (0.0, 0.0, float(image.width), float(image.height))
-    if spec.fit == "crop":
-        box = _centre_square(box, spec.size / spec.resize_side)
-    width, height = _fitted(box, spec)
+    box = seen_part(*image.size, spec, crop)
+    left, top, width, height = place_in_square(box, spec)
     # Filtered in one pass straight from the box, so that no rounding to whole pixels shifts it; a
     # gap of 3 averages blocks of pixels first where that leaves three times the pixels needed.
     resized = image.resize((width, height), _FILTERS[spec.interpolation], box, reducing_gap=3.0)
     square = np.full((spec.size, spec.size, 3), 255, np.uint8)
-    top, left = (spec.size - height) // 2, (spec.size - width) // 2
     square[top : top + height, left : left + width] = np.asarray(resized)
     return square
+
+
+def seen_part(width: int, height: int, spec: ImageSpec, crop: Crop | None = None) -> Box:
+    """Return the part of an upright photo that the network sees: left, top, right, bottom, pixels.
+
+    Args:
+        width: of the photo, pixels.
+        height: of the photo, pixels.
+        spec: what of the photo is kept.
+        crop: the part of the photo to use instead of the whole.
+    """
+    box = crop.box(width, height) if crop else (0.0, 0.0, float(width), float(height))
+    return _centre_square(box, spec.size / spec.resize_side) if spec.fit == "crop" else box
 
 
 def _centre_square(box: Box, part: float) -> Box:
@@ -153,13 +165,19 @@ def _centre_square(box: Box, part: float) -> Box:
     return max(x - half, left), max(y - half, top), min(x + half, right), min(y + half, bottom)
 
 
-def _fitted(box: Box, spec: ImageSpec) -> tuple[int, int]:
-    """Return the width and height, pixels, that the box takes in the square."""
+def place_in_square(box: Box, spec: ImageSpec) -> tuple[int, int, int, int]:
+    """Return where the part of a photo lies in the square: left, top, width and height, pixels.
+
+    Args:
+        box: the part, as `seen_part` returns it.
+        spec: how it is fitted; only with `pad` it leaves a border.
+    """
     if spec.fit != "pad":
-        return spec.size, spec.size
-    width, height = box[2] - box[0], box[3] - box[1]
-    shrink = spec.size / max(width, height)
-    return max(1, round(width * shrink)), max(1, round(height * shrink))
+        return 0, 0, spec.size, spec.size
+    sides = box[2] - box[0], box[3] - box[1]
+    shrink = spec.size / max(sides)
+    width, height = (max(1, round(side * shrink)) for side in sides)
+    return (spec.size - width) // 2, (spec.size - height) // 2, width, height
 
 
 def load(
