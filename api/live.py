@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
+import numpy as np
+from numpy.typing import NDArray
+
 from api.loading import open_warm
 from api.problems import Kind, ProblemError
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, Pixels
@@ -43,6 +46,12 @@ class OneThread:
     def __call__(self, pixels: Pixels, /) -> PhotoPredictions:
         """Answer for photos of shape (n, size, size, 3)."""
         return self._thread.submit(self._embedder, pixels).result()
+
+    def uncalibrated(
+        self, logits: NDArray[np.float32], /
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return probabilities and shares, (n, labels) each, had nothing been calibrated."""
+        return self._embedder.uncalibrated(logits)
 
 
 def open_live(shop: Shop) -> Searcher:

@@ -16,19 +16,39 @@ class Answers:
 
     hits: Sequence[Sequence[SearchHit]]
     embeddings: NDArray[np.float32]  # (n, dim)
+    logits: NDArray[np.float32]  # (n, outputs)
     probabilities: NDArray[np.float32]  # (n, labels)
     assigned: NDArray[np.bool_]  # (n, labels)
     shares: NDArray[np.float32]  # (n, labels)
+    foreign: NDArray[np.float32] | None  # (n,), how foreign each looks; None: not judged
 
     @classmethod
     def of(
-        cls, hits: Sequence[Sequence[SearchHit]], predictions: Sequence[PhotoPredictions]
+        cls,
+        hits: Sequence[Sequence[SearchHit]],
+        predictions: Sequence[PhotoPredictions],
+        foreign: Sequence[NDArray[np.float32] | None],
     ) -> "Answers":
-        """Join the network's answers, batch by batch, to the hits of all queries."""
+        """Join the answers, batch by batch, to the hits of all queries."""
+        judged = [scores for scores in foreign if scores is not None]
         return cls(
             hits,
             np.concatenate([batch.embeddings for batch in predictions]),
+            np.concatenate([batch.logits for batch in predictions]),
             np.concatenate([batch.probabilities for batch in predictions]),
             np.concatenate([batch.assigned for batch in predictions]),
             np.concatenate([batch.shares for batch in predictions]),
+            np.concatenate(judged) if judged else None,
+        )
+
+    def of_rows(self, rows: NDArray[np.int64]) -> "Answers":
+        """Return the answers to some of the queries."""
+        return Answers(
+            [self.hits[row] for row in rows.tolist()],
+            self.embeddings[rows],
+            self.logits[rows],
+            self.probabilities[rows],
+            self.assigned[rows],
+            self.shares[rows],
+            None if self.foreign is None else self.foreign[rows],
         )

@@ -8,17 +8,19 @@ step before leaves it as it was.
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding import PhotoEmbedder, Pixels, load_embedder, predict
+from indexer.embedding import PhotoEmbedder, Pixels, load_embedder, pixels_of, predict
+from indexer.judging import fit_judge, judged_by
 from indexer.records import Item, Photo
 from indexer.shop import Current, Shop, Views
 from indexer.version_writer import Recipe, write_version
 from indexer.versions import UNIT_TOLERANCE, IndexVersion, prune
 from vsearch.errors import BundleError, ShopError, VersionError
-from vsearch.images import ImageError, ImageProblem, content_hash, load, read_photo
+from vsearch.images import ImageError
 from vsearch.progress import Progress, silent
 
 _FEW = 20  # photos that may always be rejected
@@ -62,6 +64,7 @@ def build(
     shop: Shop,
     *,
     views: Views | None = None,
+    false_rejects: float | None = None,
     progress: Progress = silent,
     embedder: PhotoEmbedder | None = None,
 ) -> BuildReport:
@@ -70,7 +73,9 @@ def build(
     Args:
         shop: the shop.
         views: change the shop's setting of what is indexed; None keeps it.
-        progress: told of the stages "embed" and "index", in photos.
+        false_rejects: change the shop's setting of how many photos of what it sells may be called
+            unknown; None keeps it.
+        progress: told of the stages "embed", "index" and "judge", in photos.
         embedder: the network; by default that of the newest trained model.
 
     Raises:
@@ -81,14 +86,16 @@ def build(
     """
     started = time.monotonic()
     with shop.lock("build"):
-        if views is not None:
-            shop.update_settings(views=views)
+        changes = {"views": views, "false_rejects": false_rejects}
+        shop.update_settings(**{key: to for key, to in changes.items() if to is not None})
         embedder = embedder or load_embedder(shop, shop.trained_model())
         embedded = 0
         version = standing = _standing(shop, _recipe(shop, embedder))
         if version is None:
             embedded, recipe, rows = _embed_new(shop, embedder, progress)
-            version = write_version(shop, recipe, rows, _vectors(shop, recipe, rows, progress))
+            judge = partial(fit_judge, shop, embedder, progress=progress)
+            vectors = _vectors(shop, recipe, rows, progress)
+            version = write_version(shop, recipe, rows, vectors, judge)
         _publish(shop, Current(embedder.model_fingerprint, version.name))
         prune(shop)
         counts = shop.catalogue.counts(version.manifest.sequence)
@@ -113,6 +120,7 @@ def _recipe(shop: Shop, embedder: PhotoEmbedder) -> Recipe:
         embedder.dim,
         shop.settings.views,
         shop.catalogue.seq(),
+        judged_by(shop),
     )
 
 
@@ -124,13 +132,8 @@ def _standing(shop: Shop, recipe: Recipe) -> IndexVersion | None:
     try:
         version = IndexVersion.open(shop.indexes / name)
         told = version.manifest
-        same = (told.embedding_fingerprint, told.dim, told.views, told.sequence) == (
-            recipe.embedding_fingerprint,
-            recipe.dim,
-            recipe.views,
-            recipe.sequence,
-        )
-        if not same:
+        # Not the embedding alone: what is unknown is judged by the whole model.
+        if any(getattr(told, key) != value for key, value in asdict(recipe).items()):
             return None
         version.verify()
     except VersionError:
@@ -194,7 +197,7 @@ def _embed(
 
     def read(photo: Photo) -> Pixels | None:
         try:
-            return _pixels(shop, embedder, photo)
+            return pixels_of(shop, embedder.spec, photo.path, photo.content_hash)
         except ImageError as error:
             failures.append((photo, str(error)))
             return None
@@ -211,16 +214,6 @@ def _embed(
         progress("embed", embedded, len(photos))
     progress("embed", len(photos), len(photos))
     return embedded, sorted(failures, key=lambda failure: failure[0].key)
-
-
-def _pixels(shop: Shop, embedder: PhotoEmbedder, photo: Photo) -> Pixels:
-    data = read_photo(photo.path, max_bytes=shop.settings.max_bytes)
-    if content_hash(data) != photo.content_hash:
-        message = (
-            f"{photo.path} is not the photo that was imported, its bytes differ: import it again"
-        )
-        raise ImageError(ImageProblem.MISSING, message)
-    return load(data, embedder.spec, max_pixels=shop.settings.max_pixels)
 
 
 def _checked(embedder: PhotoEmbedder, vectors: NDArray[np.float32]) -> NDArray[np.float32]:

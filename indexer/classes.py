@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.embedding import PhotoEmbedder, PhotoPredictions
+from indexer.unknown import UNKNOWN_FROM
 from vsearch.data import Label
 from vsearch.taxonomy import CategoryPath, format_path, roll_up
 
@@ -55,12 +56,14 @@ class Classes:
         labels: the classes, best first: the `MOST` most probable, and all that the photo is given.
         categories: the categories of all levels, best first. The children of a category add up to
             it, and the top level to 1, wherever the labels stand for places at the tree's ends.
-        unknown: whether the shop sells nothing of the kind; None where the model does not judge it.
+        unknown: whether the shop sells nothing of the kind; None where nothing judges that.
+        unknown_score: how foreign the photo looks, within 0..1: unknown from .5 on; None likewise.
     """
 
     labels: tuple[LabelProbability, ...]
     categories: tuple[CategoryProbability, ...]
     unknown: bool | None
+    unknown_score: float | None
 
     def to_json(self) -> dict[str, object]:
         """Return what scripts read."""
@@ -68,21 +71,28 @@ class Classes:
             "labels": [label.to_json() for label in self.labels],
             "categories": [category.to_json() for category in self.categories],
             "unknown": self.unknown,
+            "unknown_score": self.unknown_score,
         }
 
 
-def classes_of(embedder: PhotoEmbedder, predictions: PhotoPredictions) -> Iterator[Classes]:
+def classes_of(
+    embedder: PhotoEmbedder,
+    predictions: PhotoPredictions,
+    foreign: NDArray[np.float32] | None = None,
+) -> Iterator[Classes]:
     """Yield what each of the photos shows.
 
     Args:
         embedder: the network that was asked.
         predictions: what it answered.
+        foreign: (n,), how foreign each looks; None: as the network says, if it says so.
     """
+    foreign = predictions.foreign if foreign is None else foreign
+    scores = [None] * len(predictions.embeddings) if foreign is None else foreign.tolist()
     answers = zip(predictions.probabilities, predictions.shares, predictions.assigned, strict=True)
-    for probabilities, shares, assigned in answers:
-        unknown = not assigned.any() if embedder.objective.rejects else None
+    for (probabilities, shares, assigned), score in zip(answers, scores, strict=True):
         named, categories = best_classes(embedder.bundle.labels, probabilities, shares, assigned)
-        yield Classes(named, categories, unknown)
+        yield Classes(named, categories, None if score is None else score >= UNKNOWN_FROM, score)
 
 
 def best_classes(

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -13,7 +14,14 @@ from numpy.typing import NDArray
 from indexer.shop import Shop
 from vsearch.data import Label
 from vsearch.errors import ShopError
-from vsearch.images import ImageSpec
+from vsearch.images import (
+    ImageError,
+    ImageProblem,
+    ImageSpec,
+    content_hash,
+    load,
+    read_photo,
+)
 
 Job = TypeVar("Job")
 Pixels = NDArray[np.uint8]
@@ -62,6 +70,10 @@ class PhotoPredictions(Protocol):
         """Shape (n, dim), rows of unit length."""
 
     @property
+    def logits(self) -> NDArray[np.float32]:
+        """Shape (n, outputs), what probabilities are made of."""
+
+    @property
     def probabilities(self) -> NDArray[np.float32]:
         """Shape (n, labels), 0..1; rows sum to 1 where a photo has exactly one label."""
 
@@ -72,6 +84,20 @@ class PhotoPredictions(Protocol):
     @property
     def shares(self) -> NDArray[np.float32]:
         """Shape (n, labels), what rolls up the category tree; rows sum to 1 or 0."""
+
+    @property
+    def familiarity(self) -> NDArray[np.float32] | None:
+        """Shape (n,), how usual a photo is among the training photos; None: the model is no judge.
+
+        Higher is more usual.
+        """
+
+    @property
+    def foreign(self) -> NDArray[np.float32] | None:
+        """Shape (n,), how foreign each photo looks, within 0..1, from .5 on those turned away.
+
+        None where this kind of classification turns no photo away.
+        """
 
 
 class PhotoEmbedder(Protocol):
@@ -108,6 +134,11 @@ class PhotoEmbedder(Protocol):
     def __call__(self, pixels: Pixels, /) -> PhotoPredictions:
         """Answer for photos of shape (n, size, size, 3)."""
 
+    def uncalibrated(
+        self, logits: NDArray[np.float32], /
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return probabilities and shares, (n, labels) each, had nothing been calibrated."""
+
 
 def load_embedder(shop: Shop, model: str | None) -> PhotoEmbedder:
     """Return the network of one of the shop's models.
@@ -121,6 +152,19 @@ def load_embedder(shop: Shop, model: str | None) -> PhotoEmbedder:
     from vsearch.embed import Embedder  # noqa: PLC0415  JAX takes seconds to import
 
     return Embedder.load(shop.models / model)
+
+
+def pixels_of(shop: Shop, spec: ImageSpec, path: Path, photo_hash: str) -> Pixels:
+    """Return the pixels of a photo that the catalogue knows, (size, size, 3).
+
+    Raises:
+        ImageError: it cannot be used, or is no longer the photo that was imported.
+    """
+    data = read_photo(path, max_bytes=shop.settings.max_bytes)
+    if content_hash(data) != photo_hash:
+        message = f"{path} is not the photo that was imported, its bytes differ: import it again"
+        raise ImageError(ImageProblem.MISSING, message)
+    return load(data, spec, max_pixels=shop.settings.max_pixels)
 
 
 def predict(

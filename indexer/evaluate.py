@@ -4,24 +4,32 @@ Every query goes the way of a shopper's photo: the same decoding, network, index
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from indexer.answers import Answers
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, Pixels, predict
 from indexer.figures import Figures, figures_of
 from indexer.labels import CATEGORY
+from indexer.level_figures import LevelFigures, level_figures
 from indexer.manifest import QueryPhoto, read_queries
 from indexer.records import Reject
+from indexer.restricted_figures import RestrictedFigures, restricted_figures
 from indexer.retrieval_figures import RECALL_AT
 from indexer.search import Searcher, SearchHit
 from indexer.shop import Shop
-from indexer.truths import truths
+from indexer.truths import Truth, own_kind, truths
+from indexer.unknown_figures import UnknownFigures, unknown_figures
 from vsearch.errors import ShopError
 from vsearch.images import ImageError, content_hash, load, read_photo
 from vsearch.progress import Progress, silent
+
+FOREIGN_QUERIES = "queries of what is not sold here"
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,18 @@ class EvaluationReport:
     """What was measured, and on what.
 
     Attributes:
-        queries: photos that were asked with.
+        queries: photos that were asked with and that figures are of: those of what the shop sells,
+            or all where the model itself turns photos away.
+        foreign: photos that were asked with, and show something that the shop does not sell.
         refused: photos left out because they are in the index or were there to train on.
-        unknown_items: queries that name an item the shop does not have: always a miss, or a photo
-            to be turned away where the model does that.
+        unknown_items: queries of what the shop sells that name an item it does not have: always a
+            miss, unless it is a photo to be turned away.
         rejects: rows and photos that cannot be used, with reasons.
         objective: the model's kind of classification; it decides what the figures are.
         figures: how good the answers were.
+        levels: how honest the probabilities are, at the labels and at each level of the tree.
+        unknown: how well foreign photos are told; None where nothing judges that.
+        restricted: how a search within the likely categories does; None where there are none.
         model: model_fingerprint of what was measured.
         index: name of the index version that was measured.
         split: which queries were taken.
@@ -43,11 +56,15 @@ class EvaluationReport:
     """
 
     queries: int
+    foreign: int
     refused: int
     unknown_items: int
     rejects: tuple[Reject, ...]
     objective: str
     figures: Figures
+    levels: tuple[LevelFigures, ...]
+    unknown: UnknownFigures | None
+    restricted: RestrictedFigures | None
     model: str
     index: str
     split: str
@@ -57,11 +74,15 @@ class EvaluationReport:
         """Return what `vsearch evaluate --json` prints."""
         return {
             "queries": self.queries,
+            "foreign": self.foreign,
             "refused": self.refused,
             "unknown_items": self.unknown_items,
             "rejected": len(self.rejects),
             "objective": self.objective,
             **self.figures.to_json(),
+            "levels": [level.to_json() for level in self.levels],
+            "unknown": self.unknown.to_json() if self.unknown else None,
+            "restricted": self.restricted.to_json() if self.restricted else None,
             "model": self.model,
             "index": self.index,
             "split": self.split,
@@ -77,8 +98,32 @@ class _Asked:
     queries: list[QueryPhoto] = field(default_factory=list)
     hits: list[list[SearchHit]] = field(default_factory=list)
     predictions: list[PhotoPredictions] = field(default_factory=list)
+    foreign: list[NDArray[np.float32] | None] = field(default_factory=list)
     refused: list[QueryPhoto] = field(default_factory=list)
     unusable: list[tuple[QueryPhoto, str]] = field(default_factory=list)
+
+    def answers(self) -> Answers:
+        """Join what came back."""
+        return Answers.of(self.hits, self.predictions, self.foreign)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that an evaluation knows: what a report is drawn from.
+
+    Attributes:
+        report: the figures.
+        searcher: what was asked.
+        queries: the photos that show what the shop sells, n of them.
+        known: what is true of each.
+        answers: what came back for each.
+    """
+
+    report: EvaluationReport
+    searcher: Searcher
+    queries: Sequence[QueryPhoto]
+    known: Sequence[Truth]
+    answers: Answers
 
 
 def evaluate(
@@ -87,9 +132,35 @@ def evaluate(
     *,
     split: str = "test",
     where: Mapping[str, str] | None = None,
+    unknown: Sequence[Path] = (),
     progress: Progress = silent,
     embedder: PhotoEmbedder | None = None,
 ) -> EvaluationReport:
+    """Search and classify with every query, and compare with what the manifest says of it.
+
+    See `measure`, which also returns what the figures were made of.
+    """
+    return measure(
+        shop,
+        queries,
+        split=split,
+        where=where,
+        unknown=unknown,
+        progress=progress,
+        embedder=embedder,
+    ).report
+
+
+def measure(
+    shop: Shop,
+    queries: Path,
+    *,
+    split: str = "test",
+    where: Mapping[str, str] | None = None,
+    unknown: Sequence[Path] = (),
+    progress: Progress = silent,
+    embedder: PhotoEmbedder | None = None,
+) -> Evaluation:
     """Search and classify with every query, and compare with what the manifest says of it.
 
     Nothing of a query is kept in the shop.
@@ -99,6 +170,8 @@ def evaluate(
         queries: a manifest of photos with their item_id or category.
         split: only the queries of this split.
         where: only queries whose columns have these values.
+        unknown: manifests or folders of photos of what the shop does not sell; of a manifest that
+            has splits, those of `split`.
         progress: told of the stage "evaluate", in photos.
         embedder: the network; by default the published model.
 
@@ -110,38 +183,55 @@ def evaluate(
     searcher = Searcher.open(shop, embedder=embedder)
     photos, rejects = read_queries(shop, queries, split, where)
     asked = _ask(searcher, photos, progress)
-    rejects += [
-        Reject(str(queries), 0, query.item_id, "photo", str(query.path), reason)
-        for query, reason in sorted(asked.unusable, key=lambda pair: pair[0].path)
-    ]
+    rejects += _unusable(queries, asked)
     if not asked.queries:
         raise ShopError(_nothing_left(queries, split, len(asked.refused), rejects))
     # A model whose label comes from no column is still measured on how well it finds categories.
     columns = searcher.embedder.bundle.label_columns or (CATEGORY,)
     known = truths(shop, asked.queries, columns)
-    answers = Answers.of(asked.hits, asked.predictions)
-    return EvaluationReport(
+    answers = asked.answers()
+    own = own_kind(shop, known, columns)
+    foreign = {FOREIGN_QUERIES: _scores(answers, ~own)}
+    for manifest in unknown:
+        others = _ask_foreign(searcher, manifest, split, progress, rejects)
+        foreign[_name_of(manifest, foreign)] = others
+    told = _scores(answers, own)
+    if not searcher.embedder.objective.rejects:  # such a model's figures are of both kinds
+        rows = np.flatnonzero(own)
+        asked.queries = [asked.queries[row] for row in rows]
+        known, answers = [known[row] for row in rows], answers.of_rows(rows)
+    report = EvaluationReport(
         queries=len(asked.queries),
+        foreign=int((~own).sum()),
         refused=len(asked.refused),
         unknown_items=_unknown_items(shop, asked.queries),
         rejects=tuple(rejects),
         objective=searcher.embedder.objective.name,
         figures=figures_of(searcher, known, answers, columns),
+        levels=level_figures(searcher.embedder, known, answers),
+        unknown=unknown_figures(told, foreign),
+        restricted=restricted_figures(searcher, known, answers),
         model=searcher.embedder.model_fingerprint,
         index=searcher.version.name,
         split=split,
         seconds=round(time.monotonic() - started, 3),
     )
+    return Evaluation(report, searcher, asked.queries, known, answers)
 
 
-def _ask(searcher: Searcher, queries: Sequence[QueryPhoto], progress: Progress) -> _Asked:
-    """Search and classify with all queries, in batches; those that cannot serve are left out."""
+def _ask(
+    searcher: Searcher, queries: Sequence[QueryPhoto], progress: Progress, *, foreign: bool = False
+) -> _Asked:
+    """Search and classify with all queries, in batches; those that cannot serve are left out.
+
+    Foreign ones need no truth, and are only judged.
+    """
     shop, embedder, asked = searcher.shop, searcher.embedder, _Asked()
     seen = searcher.version.hashes()
     seen |= {photo.content_hash for _, photo in shop.catalogue.photos(splits=("train",))}
 
     def read(query: QueryPhoto) -> Pixels | None:
-        if query.item_id is None and query.category is None:
+        if not foreign and query.item_id is None and query.category is None:
             asked.unusable.append((query, "the row names neither item nor category"))
             return None
         try:
@@ -153,14 +243,45 @@ def _ask(searcher: Searcher, queries: Sequence[QueryPhoto], progress: Progress) 
             asked.unusable.append((query, str(error)))
         return None
 
-    progress("evaluate", 0, len(queries))
+    stage = "unknown" if foreign else "evaluate"
+    progress(stage, 0, len(queries))
     for batch, predictions in predict(embedder, queries, read):
         asked.queries += batch
-        asked.predictions.append(predictions)
-        asked.hits += searcher.search_embeddings(predictions.embeddings, max(RECALL_AT))
-        progress("evaluate", len(asked.queries), len(queries))
-    progress("evaluate", len(queries), len(queries))
+        asked.foreign.append(searcher.foreign(predictions))
+        if not foreign:
+            asked.predictions.append(predictions)
+            asked.hits += searcher.search_embeddings(predictions.embeddings, max(RECALL_AT))
+        progress(stage, len(asked.queries), len(queries))
+    progress(stage, len(queries), len(queries))
     return asked
+
+
+def _ask_foreign(
+    searcher: Searcher, manifest: Path, split: str, progress: Progress, rejects: list[Reject]
+) -> NDArray[np.float32] | None:
+    """Return how foreign the photos of a manifest look; those that cannot be used are rejected."""
+    photos, unread = read_queries(searcher.shop, manifest, split)
+    asked = _ask(searcher, photos, progress, foreign=True)
+    rejects += [*unread, *_unusable(manifest, asked)]
+    judged = [scores for scores in asked.foreign if scores is not None]
+    return np.concatenate(judged) if judged else None
+
+
+def _name_of(manifest: Path, taken: Container[str]) -> str:
+    """Return the name of a curve: the manifest's, with its folder's where many are called so."""
+    names = (f"{manifest.parent.name}/{manifest.name}", str(manifest))
+    return next(name for name in (manifest.stem, *names) if name not in taken)
+
+
+def _scores(answers: Answers, rows: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+    return None if answers.foreign is None else answers.foreign[rows]
+
+
+def _unusable(manifest: Path, asked: _Asked) -> list[Reject]:
+    return [
+        Reject(str(manifest), 0, query.item_id, "photo", str(query.path), reason)
+        for query, reason in sorted(asked.unusable, key=lambda pair: pair[0].path)
+    ]
 
 
 def _unknown_items(shop: Shop, queries: Sequence[QueryPhoto]) -> int:

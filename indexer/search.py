@@ -1,16 +1,19 @@
 """A photo in, predicted categories and similar items out: one pair of model and index."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.classes import Classes, classes_of
-from indexer.embedding import PhotoEmbedder, load_embedder
+from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
 from indexer.records import Item
+from indexer.restriction import Restriction, likely_categories
 from indexer.shop import Shop
+from indexer.unknown import VIEWS, Evidence
 from indexer.vector_index import RowRange
 from indexer.versions import IndexVersion
 from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError
@@ -18,6 +21,7 @@ from vsearch.images import Crop, load
 from vsearch.taxonomy import CategoryPath, format_path, is_within
 
 _WIDENING = 4
+Restrict = Literal["off", "auto"]
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,14 @@ class SearchResult(Classes):
         model: model_fingerprint of the model that answered.
         index: name of the index version that answered.
         timings: milliseconds by stage ("decode", "embed", "search") and in "total".
+        restricted: where a search with `restrict="auto"` looked; None for any other.
     """
 
     hits: tuple[SearchHit, ...]
     model: str
     index: str
     timings: dict[str, float]
+    restricted: Restriction | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return what scripts read."""
@@ -73,6 +79,7 @@ class SearchResult(Classes):
             "hits": [hit.to_json() for hit in self.hits],
             "model": self.model,
             "index": self.index,
+            "restricted": self.restricted.to_json() if self.restricted else None,
             "timings": self.timings,
         }
 
@@ -127,6 +134,7 @@ class Searcher:
         top_k: int = 10,
         categories: Sequence[CategoryPath] = (),
         crop: Crop | None = None,
+        restrict: Restrict = "off",
     ) -> SearchResult:
         """Return what the photo shows and the items that look like it.
 
@@ -135,19 +143,27 @@ class Searcher:
             top_k: how many items; all of them are found wherever so many are left.
             categories: only items whose primary path lies within one of these; none: all.
             crop: the part of the photo to look at.
+            restrict: “auto” looks within the likely categories first, and further where none is
+                clear or they hold too few items. Categories that are asked for go before it.
 
         Raises:
             ImageError: the photo cannot be used.
             CategoryError: the shop has no such category.
         """
         self._check_filter(top_k, categories)
-        seen, embeddings = self._look(data, crop)
+        seen, predictions = self._look(data, crop)
         started = time.perf_counter()
-        hits = self.search_embeddings(embeddings, top_k, categories)[0]
+        restricted = None
+        if restrict == "auto" and not categories:
+            (hits,), (restricted,) = self.search_likely(
+                predictions.embeddings, predictions.shares, top_k
+            )
+        else:
+            (hits,) = self.search_embeddings(predictions.embeddings, top_k, categories)
         spent = 1e3 * (time.perf_counter() - started)
         stages = {stage: seen.timings[stage] for stage in ("decode", "embed")}
         timings = stages | {"search": spent, "total": seen.timings["total"] + spent}
-        return replace(seen, hits=tuple(hits), timings=timings)
+        return replace(seen, hits=tuple(hits), restricted=restricted, timings=timings)
 
     def classify(self, data: bytes, *, crop: Crop | None = None) -> SearchResult:
         """Return what the photo shows, without hits.
@@ -157,13 +173,32 @@ class Searcher:
         """
         return self._look(data, crop)[0]
 
-    def _look(self, data: bytes, crop: Crop | None) -> tuple[SearchResult, NDArray[np.float32]]:
-        """Return the answer without hits, and the embedding (1, dim)."""
+    def foreign(self, predictions: PhotoPredictions) -> NDArray[np.float32] | None:
+        """Return how foreign photos look, (n,) within 0..1, from .5 on unknown; None: not judged.
+
+        A model that turns photos away judges by itself. Else the version has a judge, made for the
+        model that it was built with.
+        """
+        judge = self.version.judge
+        if predictions.foreign is not None or judge is None:
+            return predictions.foreign
+        if judge.model_fingerprint != self.embedder.model_fingerprint:
+            return None
+        nearest, _ = self.version.index.search(predictions.embeddings, VIEWS)
+        best = predictions.probabilities.max(axis=1)
+        return judge.scores(Evidence.of(best, predictions.familiarity, nearest))
+
+    def classes(self, predictions: PhotoPredictions) -> Iterator[Classes]:
+        """Yield what each of the photos shows."""
+        yield from classes_of(self.embedder, predictions, self.foreign(predictions))
+
+    def _look(self, data: bytes, crop: Crop | None) -> tuple[SearchResult, PhotoPredictions]:
+        """Return the answer without hits, and what the network said."""
         started = time.perf_counter()
         pixels = load(data, self.embedder.spec, crop=crop, max_pixels=self.shop.settings.max_pixels)
         decoded = time.perf_counter()
         predictions = self.embedder(pixels[None])
-        shown = next(classes_of(self.embedder, predictions))
+        shown = next(self.classes(predictions))
         embedded = time.perf_counter()
         timings = {
             "decode": 1e3 * (decoded - started),
@@ -172,9 +207,46 @@ class Searcher:
         }
         model, index = self.embedder.model_fingerprint, self.version.name
         result = SearchResult(
-            shown.labels, shown.categories, shown.unknown, (), model, index, timings
+            shown.labels,
+            shown.categories,
+            shown.unknown,
+            shown.unknown_score,
+            (),
+            model,
+            index,
+            timings,
         )
-        return result, predictions.embeddings
+        return result, predictions
+
+    def search_likely(
+        self, embeddings: NDArray[np.float32], shares: NDArray[np.float32], top_k: int = 10
+    ) -> tuple[list[list[SearchHit]], list[Restriction]]:
+        """Return the most similar items within each photo's likely categories, and which they are.
+
+        Where no categories are clear the search is not restricted; where they hold fewer than
+        `top_k` items, the most similar of all others follow.
+
+        Args:
+            embeddings: (n, dim) float32, of `PhotoPredictions`.
+            shares: (n, labels) float32, likewise.
+            top_k: how many items, at least 1.
+        """
+        found, restrictions = [], []
+        for embedding, own in zip(embeddings, shares, strict=True):
+            told = likely_categories(self.embedder.bundle.labels, own)
+            filled = tuple(path for path in told.categories if self.version.ranges([path]))
+            if told.categories and not filled:
+                told = replace(told, widened="the likely categories hold no item")
+            told = replace(told, categories=filled)
+            hits = self.search_embeddings(embedding[None], top_k, told.categories)[0]
+            if len(hits) < top_k and told.categories:
+                within = {hit.item.key for hit in hits}
+                everywhere = self.search_embeddings(embedding[None], top_k + len(hits))[0]
+                hits += [hit for hit in everywhere if hit.item.key not in within]
+                told = replace(told, widened=f"they hold {len(within)} items")
+            found.append(hits[:top_k])
+            restrictions.append(told)
+        return found, restrictions
 
     def search_embeddings(
         self,

@@ -36,6 +36,7 @@ class ShopSettings:
         name: what people call the shop.
         views: which photos become rows of the index: catalogue photos, or also further labelled
             photos of split train.
+        false_rejects: the share of photos of what is sold that may be called unknown.
         max_pixels: a photo with more is rejected before it is decoded.
         max_bytes: a photo file with more is rejected before it is read.
         remote_hosts: hosts from which import may fetch photos, such as "cdn.example.com".
@@ -45,6 +46,7 @@ class ShopSettings:
 
     name: str
     views: Views = "catalogue"
+    false_rejects: float = 0.05
     max_pixels: int = images.MAX_PIXELS
     max_bytes: int = images.MAX_BYTES
     remote_hosts: tuple[str, ...] = ()
@@ -61,6 +63,9 @@ class ShopSettings:
         name: object = self.name  # like all of these, as wrong as a person may have typed it
         if not isinstance(name, str) or not name.isprintable() or not name.strip():
             raise ShopError(f"name is {name!r}, expected a printable text")
+        share: object = self.false_rejects
+        if not isinstance(share, float) or not 0 < share < 1:
+            raise ShopError(f"false_rejects is {share!r}, expected a share such as 0.05")
         for key in ("max_pixels", "max_bytes"):
             value = getattr(self, key)
             if type(value) is not int or value < 1:

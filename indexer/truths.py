@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.labels import all_of, label_names
+from indexer.labels import ITEM_ID, all_of, label_names
 from indexer.manifest import QueryPhoto
 from indexer.shop import Shop
 from vsearch.taxonomy import CategoryPath, Taxonomy, is_within
@@ -44,6 +44,24 @@ def truths(shop: Shop, queries: Sequence[QueryPhoto], columns: Sequence[str]) ->
         labels = label_names(columns, query.item_id, category, attributes)
         found.append(Truth(query.item_id, category, labels))
     return found
+
+
+def own_kind(shop: Shop, known: Sequence[Truth], columns: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which queries show what the shop sells, (n,), as finely as its model tells.
+
+    A model of items means the item by that; any other, something of the shop's categories.
+
+    Args:
+        shop: the shop.
+        known: the truth of each of n queries.
+        columns: where the model's labels come from.
+    """
+    own = sold_here(shop, known)
+    if ITEM_ID in columns:
+        items = shop.catalogue.item_keys({truth.item_id for truth in known if truth.item_id})
+        named = np.array([truth.item_id is not None for truth in known], bool)
+        own = np.where(named, [truth.item_id in items for truth in known], own)
+    return own
 
 
 def sold_here(shop: Shop, known: Sequence[Truth]) -> NDArray[np.bool_]:

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.shop import Views
+from indexer.unknown import UnknownJudge
 from vsearch.errors import VersionError
 from vsearch.taxonomy import CategoryPath
 
-SCHEMA = 1
+SCHEMA = 2
 DTYPES: dict[str, np.dtype[Any]] = {
     "vectors.npy": np.dtype("<f4"),
     "rows.npy": np.dtype("<i8"),
     "photos.npy": np.dtype("u1"),
 }
-FILES = (*DTYPES, "categories.json")
+UNKNOWN = "unknown.json"
+FILES = (*DTYPES, "categories.json", UNKNOWN)
 
 FileEntry = dict[str, Any]
 """What the manifest says of a file: "sha256" and "bytes"."""
@@ -49,6 +51,7 @@ class VersionManifest:
         model_fingerprint: which model served with the version when it was built.
         views: which photos became rows.
         sequence: the catalogue's change sequence that the version has taken in.
+        judged_by: the val photos and the setting that the judge of what is unknown was made from.
         photos: photos of different content among the rows.
         created: time in UTC, ISO 8601.
         files: an entry for each of FILES.
@@ -59,6 +62,7 @@ class VersionManifest:
     model_fingerprint: str
     views: Views
     sequence: int
+    judged_by: str
     dim: int
     rows: int
     items: int
@@ -108,6 +112,15 @@ def read_categories(folder: Path, rows: int) -> tuple[CategoryRows, ...]:
     if not gapless or ends[-1] != rows or ids != sorted(set(ids)):
         raise damaged(folder, f"its categories do not cover its {rows} rows in order")
     return tuple(parts)
+
+
+def read_judge(folder: Path) -> UnknownJudge | None:
+    """Read unknown.json; None where the version has no judge."""
+    try:
+        document = json.loads((folder / UNKNOWN).read_text(encoding="utf-8"))
+        return None if document is None else UnknownJudge.from_json(document)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(folder, f"{UNKNOWN} cannot be read ({error!r})") from error
 
 
 def open_array(folder: Path, name: str, shape: tuple[int, int]) -> NDArray[Any]:

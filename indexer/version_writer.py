@@ -1,7 +1,7 @@
 """Writing an index version: every file durable and verified before the version has its name."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,15 +10,20 @@ from numpy.typing import NDArray
 
 from indexer.records import Item, Photo
 from indexer.shop import Shop, Views
+from indexer.unknown import UnknownJudge
 from indexer.version_files import (
+    UNKNOWN,
     CategoryRows,
     VersionManifest,
+    open_array,
     to_bytes,
     write_array,
     write_file,
 )
 from indexer.versions import IndexVersion, clear_leftovers, version_folders
 from vsearch.storage import sync_path
+
+JudgeOf = Callable[[NDArray[np.float32], NDArray[np.uint8]], UnknownJudge | None]
 
 _TIME = "%Y%m%dT%H%M%S"
 
@@ -32,6 +37,7 @@ class Recipe:
     dim: int
     views: Views
     sequence: int
+    judged_by: str
 
 
 def write_version(
@@ -39,6 +45,7 @@ def write_version(
     recipe: Recipe,
     views: Sequence[tuple[Item, Photo]],
     vectors: Iterable[NDArray[np.float32]],
+    judge: JudgeOf,
 ) -> IndexVersion:
     """Write a version, verify it by reading it again, and give it its name; publish nothing.
 
@@ -50,6 +57,8 @@ def write_version(
         recipe: how the vectors were made.
         views: the rows, sorted by (category_id, item_key, position, photo_key).
         vectors: their vectors in blocks of shape (any, dim), in the same order.
+        judge: makes the judge of what is unknown, given the rows' vectors (rows, dim) and the
+            SHA-256 of their photos (rows, 32) uint8.
 
     Raises:
         VersionError: what was written does not stand the check.
@@ -68,6 +77,10 @@ def write_version(
         "photos.npy": write_array(folder, "photos.npy", (len(views), 32), [photos]),
         "categories.json": write_file(folder / "categories.json", [to_bytes(categories)]),
     }
+    written = open_array(folder, "vectors.npy", (len(views), recipe.dim))
+    fitted = judge(written, photos)
+    document = to_bytes(fitted.to_json() if fitted else None)
+    files[UNKNOWN] = write_file(folder / UNKNOWN, [document])
     manifest = VersionManifest(
         **asdict(recipe),
         version=name,

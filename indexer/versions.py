@@ -2,8 +2,9 @@
 
 A version holds, per row, the vector (vectors.npy), item and photo (rows.npy) and the photo's
 content hash (photos.npy). Rows lie sorted by (category_id, item_key, position, photo_key), so every
-category is one range of rows (categories.json). manifest.json tells how it was made, with the
-SHA-256 of each file; it is written last. Nothing in a version changes after it has its name.
+category is one range of rows (categories.json). unknown.json holds what tells photos of what is not
+sold. manifest.json tells how it was made, with the SHA-256 of each file; it is written last.
+Nothing in a version changes after it has its name.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from indexer.faiss_index import FaissIndex
 from indexer.shop import Current, Shop
+from indexer.unknown import UnknownJudge
 from indexer.vector_index import RowRange, VectorIndex
 from indexer.version_files import (
     FILES,
@@ -26,6 +28,7 @@ from indexer.version_files import (
     damaged,
     open_array,
     read_categories,
+    read_judge,
     read_manifest,
 )
 from vsearch.errors import VersionError
@@ -52,6 +55,7 @@ class IndexVersion:
         photo_hashes: shape (rows, 32), uint8: the SHA-256 of each row's photo.
         categories: the range of each category, in the order of the rows.
         index: finds the nearest rows.
+        judge: tells photos of what the shop does not sell; None where val photos were too few.
     """
 
     folder: Path
@@ -62,6 +66,7 @@ class IndexVersion:
     photo_hashes: NDArray[np.uint8]
     categories: tuple[CategoryRows, ...]
     index: VectorIndex
+    judge: UnknownJudge | None
 
     @classmethod
     def open(cls, folder: Path) -> "IndexVersion":
@@ -81,8 +86,10 @@ class IndexVersion:
         rows = open_array(folder, "rows.npy", (manifest.rows, 2))
         hashes = open_array(folder, "photos.npy", (manifest.rows, 32))
         categories = read_categories(folder, manifest.rows)
-        index = FaissIndex(vectors)
-        return cls(folder, manifest, vectors, rows[:, 0], rows[:, 1], hashes, categories, index)
+        index, judge = FaissIndex(vectors), read_judge(folder)
+        return cls(
+            folder, manifest, vectors, rows[:, 0], rows[:, 1], hashes, categories, index, judge
+        )
 
     @property
     def name(self) -> str:

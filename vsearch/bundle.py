@@ -31,9 +31,11 @@ from vsearch.models.classifier import abstract_classifier
 from vsearch.objectives import Calibration, objective_named
 from vsearch.storage import sync_tree
 
-SCHEMA = 2
+SCHEMA = 3
+READABLE = (2, SCHEMA)  # one of schema 2 knows no familiarity, and is the same beside that
 WEIGHTS, MODEL = "weights.safetensors", "model.json"
-HEAD = "top.head."  # leaves that do not touch the embedding
+FAMILIARITY = "familiarity."
+HEAD = ("top.head.", FAMILIARITY)  # leaves that do not touch the embedding
 Weights = dict[str, NDArray[np.float32]]
 
 __all__ = ["Bundle", "Label", "Weights", "load_weights", "weights_of"]
@@ -70,6 +72,11 @@ class Bundle:
     def spec(self) -> ImageSpec:
         """Return how a photo becomes pixels for this model."""
         return self.network.spec
+
+    @property
+    def familiar(self) -> bool:
+        """Say whether the model knows how usual a photo's features are."""
+        return any(name.startswith(FAMILIARITY) for name in self.weights)
 
     @cached_property
     def embedding_fingerprint(self) -> str:
@@ -141,7 +148,7 @@ class Bundle:
         try:
             model = json.loads((folder / MODEL).read_text())
             weights = load_file(folder / WEIGHTS)
-            if model["schema"] != SCHEMA:
+            if model["schema"] not in READABLE:
                 raise BundleError(
                     f"{folder}: schema {model['schema']}, this version reads schema {SCHEMA}: "
                     "train again"
@@ -180,7 +187,7 @@ class Bundle:
         )
 
     def _verify(self, folder: Path, model: Mapping[str, Any]) -> None:
-        expected = _leaf_shapes(self.network, len(self.labels), self.objective)
+        expected = _leaf_shapes(self)
         for name in sorted(expected.keys() | self.weights.keys()):
             found = self.weights[name].shape if name in self.weights else "nothing"
             if found != expected.get(name, "nothing"):
@@ -213,8 +220,12 @@ def load_weights(module: nnx.Module, weights: Weights) -> None:
     nnx.update(module, nnx.from_flat_state(flat))
 
 
-def _leaf_shapes(network: NetworkSpec, labels: int, objective: str) -> dict[str, tuple[int, ...]]:
-    state = nnx.state(abstract_classifier(network, labels, objective_named(objective)))
+def _leaf_shapes(bundle: Bundle) -> dict[str, tuple[int, ...]]:
+    objective = objective_named(bundle.objective)
+    network = abstract_classifier(
+        bundle.network, len(bundle.labels), objective, familiar=bundle.familiar
+    )
+    state = nnx.state(network)
     return {
         ".".join(map(str, path)): leaf.get_raw_value().shape
         for path, leaf in nnx.to_flat_state(state)

@@ -25,9 +25,14 @@ class Predictions:
     """What the network says of n photos."""
 
     embeddings: NDArray[np.float32]  # (n, dim), unit rows
+    logits: NDArray[np.float32]  # (n, outputs), as the head gives them
     probabilities: NDArray[np.float32]  # (n, labels), 0..1; rows sum to 1 where labels exclude
     assigned: NDArray[np.bool_]  # (n, labels), the labels that each photo is given
     shares: NDArray[np.float32]  # (n, labels), what rolls up the category tree; rows sum to 1 or 0
+    # (n,), how usual the features are among the training photos': 1 is quite so, 0 is hardly.
+    familiarity: NDArray[np.float32] | None
+    # (n,), how foreign photos look to an objective that turns some away: from .5 on those.
+    foreign: NDArray[np.float32] | None
 
 
 class Embedder:
@@ -41,14 +46,16 @@ class Embedder:
         precision = precision or default_precision()
         self.objective = objective_named(bundle.objective)
         labels = len(bundle.labels)
-        network = abstract_classifier(bundle.network, labels, self.objective, precision.compute)
+        network = abstract_classifier(
+            bundle.network, labels, self.objective, precision.compute, familiar=bundle.familiar
+        )
         load_weights(network, bundle.weights)
         network.eval()  # type: ignore[no-untyped-call]
         definition, state = nnx.split(network)
 
         @jax.jit
-        def forward(state: nnx.State[Any, Any], pixels: jax.Array) -> tuple[jax.Array, jax.Array]:
-            return nnx.merge(definition, state)(pixels)
+        def forward(state: nnx.State[Any, Any], pixels: jax.Array) -> tuple[jax.Array, ...]:
+            return nnx.merge(definition, state).judged(pixels)
 
         self._forward, self._state = forward, state
         self._tree = tree_labels(bundle.labels)
@@ -94,22 +101,36 @@ class Embedder:
         size = self.spec.size
         if pixels.shape[1:3] != (size, size):
             raise ValueError(f"this network takes photos of {size} × {size}, got {pixels.shape}")
-        embeddings, logits = buckets.run(
+        embeddings, logits, usual = buckets.run(
             lambda batch: self._forward(self._state, jnp.asarray(batch)), pixels
         )
-        return self._predictions(embeddings, logits)
-
-    def _predictions(
-        self, embeddings: NDArray[np.float32], logits: NDArray[np.float32]
-    ) -> Predictions:
         objective, calibration = self.objective, self.bundle.calibration
         probabilities = objective.probabilities(logits, calibration)
         return Predictions(
             embeddings,
+            logits,
             probabilities,
             objective.assigned(probabilities, calibration),
             objective.shares(logits, calibration, self._tree),
+            usual[:, 0] if usual.shape[1] else None,
+            objective.foreignness(probabilities, calibration),
         )
+
+    def uncalibrated(
+        self, logits: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return probabilities and shares as they were if no val photo had calibrated them.
+
+        Args:
+            logits: (n, outputs) float32, of `Predictions`.
+
+        Returns:
+            Two arrays (n, labels) float32.
+        """
+        nothing = np.zeros((0, len(self.bundle.labels)), bool)
+        calibration = self.objective.calibrate(logits[:0], nothing)
+        probabilities = self.objective.probabilities(logits, calibration)
+        return probabilities, self.objective.shares(logits, calibration, self._tree)
 
     def warm_up(self) -> None:
         """Compile every batch size, so that no shopper waits for it."""

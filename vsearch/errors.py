@@ -10,6 +10,7 @@ VsearchError
 └── ShopError               a shop folder, its settings or its state (indexer)
     ├── ManifestError       a manifest that cannot be read as a whole
     ├── CategoryError       a category that the shop does not have
+    ├── FilterError         a filter that cannot be understood, or asks for what items have not
     ├── VersionError        an index version that is damaged or missing
     └── BusyError           another process holds the lock
 
@@ -47,6 +48,10 @@ class ManifestError(ShopError):
 
 class CategoryError(ShopError):
     """A category that the shop does not have, or that is ambiguous."""
+
+
+class FilterError(ShopError):
+    """A filter that cannot be understood, or asks for what the shop's items do not have."""
 
 
 class VersionError(ShopError):

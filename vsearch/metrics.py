@@ -4,6 +4,9 @@ All are fractions in 0..1 over queries; all raise ValueError where there is no q
 because a figure of nothing is not 0.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -188,11 +191,47 @@ def expected_calibration_error(
         correct: shape (n,), whether the prediction is right.
         bins: number of bins.
     """
+    return calibration_error(calibration_bins(confidences, correct, bins))
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """The queries whose confidence lies in (low, high]: their mean confidence and accuracy."""
+
+    low: float
+    high: float
+    queries: int
+    confidence: float
+    accuracy: float
+
+
+def calibration_bins(
+    confidences: NDArray[np.float32], correct: NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> tuple[CalibrationBin, ...]:
+    """Return the equal-width bins of a reliability diagram; those without a query are left out.
+
+    Args:
+        confidences: shape (n,), n ≥ 1, probability of the predicted label, 0..1.
+        correct: shape (n,), whether the prediction is right.
+        bins: number of bins.
+    """
     _need(len(confidences), len(correct))
     wide = confidences.astype(np.float64)
     place = np.clip(np.ceil(wide * bins).astype(np.int64) - 1, 0, bins - 1)
-    gap = np.bincount(place, weights=wide - correct, minlength=bins)
-    return float(np.abs(gap).sum() / len(wide))
+    found = []
+    for number in np.unique(place).tolist():
+        own = place == number
+        told, right = float(wide[own].mean()), float(correct[own].mean())
+        found.append(
+            CalibrationBin(number / bins, (number + 1) / bins, int(own.sum()), told, right)
+        )
+    return tuple(found)
+
+
+def calibration_error(bins: Sequence[CalibrationBin]) -> float:
+    """Return how far confidence and accuracy lie apart, averaged over the queries of all bins."""
+    gaps = (one.queries * abs(one.confidence - one.accuracy) for one in bins)
+    return sum(gaps) / sum(one.queries for one in bins)
 
 
 def cuts(

@@ -36,6 +36,7 @@ from vsearch.images import ImageError
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import Classifier, Trunk, abstract_classifier
 from vsearch.models.initialise import initialise
+from vsearch.models.likelihood import fitted_likelihood
 from vsearch.objectives import DEFAULT, LossOptions, objective_named
 from vsearch.pixels import SquareCache
 from vsearch.pretrained import load_pretrained
@@ -44,6 +45,7 @@ from vsearch.train_config import TrainConfig
 
 __all__ = ["HeadConfig", "NetworkConfig", "TrainConfig", "TrainResult", "photo_set", "train"]
 
+LEAST_PHOTOS = 10  # to learn from what is usual
 SQUARE = 8 / 7  # side of the kept squares, as a multiple of the photo's side when serving
 
 
@@ -112,6 +114,7 @@ class _Training:
         self.unreadable: dict[str, str] = {}
         self.history: dict[str, Sequence[Check]] = {}
         self.fitted: Fitted | None = None  # of the layers that are trained from photos
+        self.features = np.zeros((0, 0), np.float16)  # of the plain training photos
         self.leftovers: list[Callable[[], None]] = []  # delete what only this training needs
 
     def pretrained(self) -> TrainResult:
@@ -122,6 +125,7 @@ class _Training:
             network = self._fit_network(network, first)
             head, val = self._fit_head(network, digest_of(network.trunk), keep=False)
         logits = head_logits(network.top, val.values[:, 0]) if val.photos else None
+        self._get_familiar(network)
         return self._result(network, head.step, logits, val.photos)
 
     def from_scratch(self) -> TrainResult:
@@ -139,6 +143,7 @@ class _Training:
         self.data = replace(self.data, val=val)
         logits = network_logits(network, pixels) if val else None
         assert self.fitted is not None
+        self._get_familiar(network)
         return self._result(network, self.fitted.step, logits, val)
 
     def _start(self) -> Classifier:
@@ -160,8 +165,9 @@ class _Training:
         """Train projection and head on the trunk's features; put them on the network."""
         extract = feature_extractor(network.trunk)
         stage = "features" if keep else "new features"
-        train = self._features(stage, self.data.train, extract, trunk, keep=keep)
-        val = self._features(f"{stage} of val", self.data.val, extract, trunk, keep=keep)
+        count = self.config.renderings
+        train = self._features(stage, self.data.train, extract, trunk, keep=keep, count=count)
+        val = self._features(f"{stage} of val", self.data.val, extract, trunk, keep=keep, count=1)
         data = self._head_data(train, val)
         config = self.config
         head = fit_head(
@@ -174,7 +180,26 @@ class _Training:
         )
         network.top = head.network  # type: ignore[assignment]
         self.history["head"] = head.history
+        self.features = train.values[:, 0]
         return head, data.val
+
+    def _get_familiar(self, network: Classifier) -> None:
+        """Let the network know how usual features are; a closed-form objective does by itself."""
+        if self.objective.closed_form or len(self.data.train) < LEAST_PHOTOS:
+            return
+        if not len(self.features):  # trained from scratch: nothing has kept them
+            extract, trunk = feature_extractor(network.trunk), digest_of(network.trunk)
+            stage = "features"
+            found = self._features(stage, self.data.train, extract, trunk, keep=False, count=1)
+            self.features = found.values[:, 0]
+        projection = network.top.projection
+        network.familiarity = fitted_likelihood(
+            self.features,
+            np.asarray(projection.feature_mean[...]),
+            np.asarray(projection.feature_spread[...]),
+            self.config.dim,
+            self.config.seed,
+        )
 
     def _features(
         self,
@@ -184,8 +209,8 @@ class _Training:
         trunk: str,
         *,
         keep: bool,
+        count: int,
     ) -> PhotoFeatures:
-        count = 1 if stage.endswith("val") else self.config.renderings
         key = f"{trunk} {self.spec.to_json()} {self.config.computed_in.name}"
         renderings = Renderings(self.spec.spec, count)
         kept = FeatureCache(self.cache, key, renderings, self.data.limits)

@@ -23,6 +23,17 @@ def build(
             show_default="as before",
         ),
     ] = None,
+    false_rejects: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0.001,
+            max=0.5,
+            help="The share of photos of what the shop sells that may be called unknown; the "
+            "more, the more photos of anything else are told.",
+            show_default="as before; at first 0.05",
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -31,7 +42,9 @@ def build(
     from indexer.shop import Shop
 
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
-        report = build_index(opened, views=views, progress=terminal.progress)
+        report = build_index(
+            opened, views=views, false_rejects=false_rejects, progress=terminal.progress
+        )
         terminal.answer(report.to_json(), build_facts(report))
 
 

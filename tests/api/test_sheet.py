@@ -112,11 +112,11 @@ def test_labels_without_a_category_are_listed_too() -> None:
 
     fruit = (CategoryProbability(("Fruit",), 1.0), CategoryProbability(("Fruit", "Nut"), 0.001))
     labels = (label("Fruit", ("Fruit",), True), label("red", (), True), label("big", (), False))
-    assert predicted(Classes(labels, fruit, None)) == [
+    assert predicted(Classes(labels, fruit, None, None)) == [
         Prediction("Fruit", 1.0),
         Prediction("red", 0.7),
     ]
-    turned_away = Classes((label("sold here", (), False),), (), True)
+    turned_away = Classes((label("sold here", (), False),), (), True, 0.9)
     assert predicted(turned_away) == [Prediction("sold here", 0.7)]
 
 

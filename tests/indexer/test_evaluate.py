@@ -271,13 +271,39 @@ def test_when_every_query_is_refused_that_is_an_error(shop: Shop, tmp_path: Path
 
 
 def test_an_item_that_the_shop_lacks_is_never_found(shop: Shop, tmp_path: Path) -> None:
-    rows = [{"image_path": "0.png", "item_id": "discontinued"}]
+    rows = [{"image_path": "0.png", "item_id": "new", "category": format_path(APPLE)}]
     queries = write_queries(tmp_path / "queries", rows, {"0.png": QUERIES[0].data})
     report = measured(shop, queries, TinyEmbedder(CATEGORIES))
-    figures = report.figures
     assert report.unknown_items == report.to_json()["unknown_items"] == 1
-    assert figures.recall_at == {1: 0.0, 5: 0.0, 10: 0.0}
-    assert figures.map_at_r is None
+    assert (report.queries, report.foreign) == (1, 0)
+    assert report.figures.recall_at == {1: 0.0, 5: 0.0, 10: 0.0}
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        ("category", {"item_id": "discontinued"}),
+        ("category", {"category": "Fruit > Kiwi"}),
+        ("item_id", {"item_id": "new", "category": "Fruit > Apple"}),
+    ],
+)
+def test_what_is_not_sold_here_takes_no_part_in_the_figures(
+    shop: Shop, tmp_path: Path, columns: str, row: dict[str, str]
+) -> None:
+    rows = [{"image_path": "0.png"} | row, {"image_path": "1.png", "item_id": "item-1"}]
+    photos = {"0.png": QUERIES[0].data, "1.png": QUERIES[5].data}
+    queries = write_queries(tmp_path / "queries", rows, photos)
+    labels = CATEGORIES if columns == "category" else [Label(name, APPLE) for name in ITEMS]
+    report = measured(shop, queries, TinyEmbedder(labels, (columns,)))
+    assert (report.queries, report.foreign, report.unknown_items) == (1, 1, 0)
+    rows[1:] = []
+    report = evaluate(
+        shop,
+        write_queries(tmp_path / "foreign", rows, photos),
+        embedder=TinyEmbedder(labels, (columns,)),
+    )
+    assert (report.queries, report.foreign) == (0, 1)
+    assert report.figures.recall_at == {1: None, 5: None, 10: None}
     assert told(report).top1 is None
 
 

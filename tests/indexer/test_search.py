@@ -182,7 +182,8 @@ def test_opening_tells_what_is_missing(shop: Shop, tmp_path: Path) -> None:
 def test_the_json_has_the_keys_that_scripts_read(searcher: Searcher) -> None:
     told = searcher.search(painted(10), top_k=2).to_json()
     assert set(told) == {
-        "labels", "categories", "unknown", "hits", "model", "index", "timings"
+        "labels", "categories", "unknown", "unknown_score", "hits", "model", "index",
+        "restricted", "timings"
     }  # fmt: skip
     hits = told["hits"]
     assert isinstance(hits, list)

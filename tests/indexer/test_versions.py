@@ -137,8 +137,8 @@ def test_categories_must_cover_the_rows(shop: Shop) -> None:
 def test_a_version_of_a_later_program_is_told_from_a_damaged_one(shop: Shop) -> None:
     folder = current_version(shop).folder
     path = folder / "manifest.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
-    with pytest.raises(VersionError, match="of schema 2, this program reads 1"):
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 3'))
+    with pytest.raises(VersionError, match="of schema 3, this program reads 2"):
         IndexVersion.open(folder)
 
 

@@ -22,9 +22,12 @@ SIDE = 8
 @dataclass(frozen=True)
 class TinyPredictions:
     embeddings: NDArray[np.float32]
+    logits: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     assigned: NDArray[np.bool_]
     shares: NDArray[np.float32]
+    familiarity: NDArray[np.float32] | None = None
+    foreign: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,23 @@ class TinyEmbedder:
             probabilities = softmax(logits)
             assigned = probabilities == probabilities.max(axis=1, keepdims=True)
             return TinyPredictions(
-                embeddings, probabilities, assigned, probabilities * self._tree[None]
+                embeddings, logits, probabilities, assigned, probabilities * self._tree[None]
             )
         probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
         shares = np.zeros_like(logits)
         if self._tree.any():
             shares[:, self._tree] = softmax(logits[:, self._tree])
-        return TinyPredictions(embeddings, probabilities, probabilities >= 0.5, shares)
+        foreign = 1 - probabilities.max(axis=1) if self.objective.rejects else None
+        return TinyPredictions(
+            embeddings, logits, probabilities, probabilities > 0.5, shares, foreign=foreign
+        )
+
+    def uncalibrated(
+        self, logits: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what would be told were all logits half as large."""
+        told = self._told(np.zeros((len(logits), self.dim), np.float32), logits / np.float32(2))
+        return told.probabilities, told.shares
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,12 +5,15 @@ Classification is a Strong Baseline for Deep Metric Learning, BMVC 2019, arXiv:1
 the objective: cosine search over it needs no more.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.layers import NO_VALUES
+from vsearch.models.likelihood import Likelihood
 from vsearch.models.unit_rows import EPSILON, unit_rows
 from vsearch.objectives.base import Objective
 
@@ -35,10 +38,14 @@ class Projection(nnx.Module):
         x = features.astype(jnp.float32)
         return (x - self.feature_mean[...][None]) / self.feature_spread[...][None]
 
+    def coordinates(self, standardised: jax.Array) -> jax.Array:
+        """Map standardised features (n, features) linearly to rows (n, dim) of mean 0, float32."""
+        z = self.project(standardised)
+        return z - z.mean(-1, keepdims=True)
+
     def embed(self, standardised: jax.Array) -> jax.Array:
         """Map standardised features (n, features) to unit rows (n, dim), float32."""
-        z = self.project(standardised)
-        return unit_rows(z - z.mean(-1, keepdims=True))
+        return unit_rows(self.coordinates(standardised))
 
 
 class Trunk(nnx.Module):
@@ -59,6 +66,15 @@ class Trunk(nnx.Module):
             pixels: (n, size, size, 3), uint8 or float of 0..255.
             frozen: how many stages no gradient flows into; the network's work for them ends there.
         """
+        return statistics_of(self.stages(pixels, frozen))
+
+    def stages(self, pixels: jax.Array, frozen: int = 0) -> list[jax.Array]:
+        """Map photos to the stages that are pooled, (n, h, w, channels) float32 each.
+
+        Args:
+            pixels: (n, size, size, 3), uint8 or float of 0..255.
+            frozen: how many stages no gradient flows into.
+        """
         mean, std = (jnp.asarray(v, jnp.float32) * 255 for v in (self.mean, self.std))
         x = (pixels.astype(jnp.float32) - mean[None, None, None]) / std[None, None, None]
         x = x.astype(self.compute)
@@ -67,10 +83,13 @@ class Trunk(nnx.Module):
             before = [jax.lax.stop_gradient(y) for y in self.backbone.stages(x, 0, frozen)]
             x = before[-1]
         stages = before + self.backbone.stages(x, frozen)
-        chosen = [stages[index].astype(jnp.float32) for index in self.pooled]
-        return jnp.concatenate(
-            [*(y.mean((1, 2)) for y in chosen), *(_deviation(y) for y in chosen)], axis=-1
-        )
+        return [stages[index].astype(jnp.float32) for index in self.pooled]
+
+
+def statistics_of(stages: Sequence[jax.Array]) -> jax.Array:
+    """Return means and deviations over all positions of stages (n, h, w, c): (n, features)."""
+    means = [y.mean((1, 2)) for y in stages]
+    return jnp.concatenate([*means, *map(_deviation, stages)], axis=-1)
 
 
 class TopLayers(nnx.Module):
@@ -99,7 +118,11 @@ class TopLayers(nnx.Module):
 
 
 class Classifier(nnx.Module):
-    """Trunk and what stands on it: one forward pass gives embedding and logits."""
+    """Trunk and what stands on it: one forward pass gives embedding and logits.
+
+    Where it is `familiar`, it also knows how usual a photo's features are among those that it was
+    trained on; that is found last, and nothing else depends on it.
+    """
 
     def __init__(
         self,
@@ -108,10 +131,12 @@ class Classifier(nnx.Module):
         objective: Objective,
         compute: jnp.dtype = FLOAT32,
         *,
+        familiar: bool = False,
         rngs: nnx.Rngs,
     ):
         self.trunk = Trunk(spec, compute, rngs=rngs)
         self.top = TopLayers(self.trunk.size, spec.dim, labels, objective, rngs=rngs)
+        self.familiarity = nnx.data(Likelihood(self.trunk.size, spec.dim) if familiar else None)
 
     def stage_of(self, leaf: str) -> int:
         """Return the backbone's stage of a leaf; one past the last for projection and head."""
@@ -124,6 +149,14 @@ class Classifier(nnx.Module):
         """Map photos (n, size, size, 3) uint8 to embeddings (n, dim) and logits (n, outputs)."""
         return self.top(self.trunk(pixels))
 
+    def judged(self, pixels: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Map photos to embeddings (n, dim), logits (n, outputs) and familiarity (n, 1 or 0)."""
+        features = self.trunk(pixels)
+        if self.familiarity is None:
+            return *self.top(features), jnp.zeros((len(pixels), 0))
+        usual = self.familiarity(self.top.projection.standardise(features))
+        return *self.top(features), usual
+
 
 def _deviation(y: jax.Array) -> jax.Array:
     # The square root's slope is infinite at zero, where a ReLU leaves a channel dark.
@@ -131,10 +164,17 @@ def _deviation(y: jax.Array) -> jax.Array:
 
 
 def abstract_classifier(
-    spec: NetworkSpec, labels: int, objective: Objective, compute: jnp.dtype = FLOAT32
+    spec: NetworkSpec,
+    labels: int,
+    objective: Objective,
+    compute: jnp.dtype = FLOAT32,
+    *,
+    familiar: bool = False,
 ) -> Classifier:
     """Return the classifier's shapes without values: filling them beats initialising them twice."""
-    return nnx.eval_shape(lambda: Classifier(spec, labels, objective, compute, rngs=nnx.Rngs(0)))
+    return nnx.eval_shape(
+        lambda: Classifier(spec, labels, objective, compute, familiar=familiar, rngs=nnx.Rngs(0))
+    )
 
 
 def abstract_trunk(spec: NetworkSpec, compute: jnp.dtype = FLOAT32) -> Trunk:

@@ -145,6 +145,15 @@ class Objective(ABC):
         given[np.arange(len(given)), probabilities.argmax(axis=1)] = True
         return given
 
+    def foreignness(
+        self, probabilities: NDArray[np.float32], calibration: Calibration
+    ) -> NDArray[np.float32] | None:
+        """Return how foreign photos look, (n,) within 0..1, from .5 on those that are turned away.
+
+        None: this kind of classification turns no photo away.
+        """
+        return None
+
     def shares(
         self, logits: Logits, calibration: Calibration, tree: NDArray[np.bool_]
     ) -> NDArray[np.float32]:

@@ -1,29 +1,26 @@
 """One-class: trained on photos of what is sold alone, it accepts or rejects a photo.
 
-Standardised features of our own photos are modelled by probabilistic principal components (Tipping
-& Bishop, Probabilistic Principal Component Analysis, 1999): a Gaussian with variances of its own
-along the principal axes and one noise variance across all others. How many axes count is chosen by
-the likelihood of held-out photos. A photo's logit is its log-likelihood up to a constant.
+A photo's logit is the log-likelihood of its features, up to a constant.
 """
 
 from typing import TYPE_CHECKING
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
 from vsearch.calibration import sigmoid
 from vsearch.errors import DataError
-from vsearch.gaussian import Gaussian, held_out_scores, sample_rows
+from vsearch.gaussian import sample_rows
+from vsearch.models.likelihood import EDGE, Likelihood, fill, likelihood_values
 from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
 
 if TYPE_CHECKING:
     from vsearch.models.classifier import TopLayers
 
 # The share of our own photos that may be rejected.
-FALSE_ALARM = 0.05
+FALSE_ALARM = EDGE
 # So few val photos cannot tell so small a share.
 LEAST_VAL = round(1 / FALSE_ALARM) - 1
 MOST_SCORES = 512
@@ -31,34 +28,12 @@ LEAST_PHOTOS = 10
 SEED = 0
 
 
-class Statistic(nnx.Variable[jax.Array]):
-    """Found from features in closed form; not trained."""
+class LikelihoodHead(Likelihood):
+    """The likelihood of a photo's features, as a head."""
 
-
-class Likelihood(nnx.Module):
-    """Log-likelihood of standardised features, scaled by that of held-out training photos.
-
-    Of these, the share `FALSE_ALARM` had a logit below 0 and half had one below 1.
-    """
-
-    def __init__(self, features: int, dim: int):
-        self.basis = Statistic(jnp.zeros((features, dim)))
-        self.variances = Statistic(jnp.ones(dim))
-        self.noise_variance = Statistic(jnp.ones(1))
-        self.edge_score = Statistic(jnp.zeros(1))
-        self.score_spread = Statistic(jnp.ones(1))
-
-    def __call__(self, _embedding: jax.Array, features: jax.Array) -> jax.Array:
+    def __call__(self, _embedding: jax.Array, features: jax.Array) -> jax.Array:  # type: ignore[override]
         """Map standardised features (n, features) to logits (n, 1) float32."""
-        basis = self.basis[...]
-        # A GPU's quicker products keep ten bits: too few for what is left beside the axes.
-        along = jnp.matmul(features, basis, precision="highest")
-        beside = features - jnp.matmul(along, basis.T, precision="highest")
-        distance = (jnp.square(along) / self.variances[...][None]).sum(-1, keepdims=True)
-        distance += jnp.square(beside).sum(-1, keepdims=True) / self.noise_variance[...][None]
-        score = -distance / features.shape[-1]
-        logits: jax.Array = (score - self.edge_score[...][None]) / self.score_spread[...][None]
-        return logits
+        return super().__call__(features)
 
 
 class OneClass(Objective):
@@ -72,7 +47,7 @@ class OneClass(Objective):
 
     def head(self, features: int, dim: int, labels: int) -> nnx.Module:
         """Return the likelihood of features."""
-        return Likelihood(features, dim)
+        return LikelihoodHead(features, dim)
 
     def loss(self, logits: jax.Array, targets: jax.Array, options: LossOptions) -> jax.Array:
         """Refuse: photos of one class alone give no gradient that tells them from others.
@@ -110,23 +85,13 @@ class OneClass(Objective):
         # A feature that hardly ever moves would reject whatever moves it.
         spread = np.maximum(spread, max(0.01 * float(np.median(spread)), 1e-5))
         dim = top.projection.project.out_features
-        axes, scores = held_out_scores(photos, mean, spread, dim, rng)
-        edge, middle = np.quantile(scores, [FALSE_ALARM, 0.5])
-        basis, variances, noise = Gaussian.of((rows - mean) / spread, dim).padded(axes, dim)
+        head = likelihood_values(photos, rows, mean, spread, dim, rng)
         values = {
             "projection.feature_mean": mean,
             "projection.feature_spread": spread,
-            "projection.project.kernel": basis,
-            "head.basis": basis,
-            "head.variances": variances,
-            "head.noise_variance": np.array([noise]),
-            "head.edge_score": np.array([edge]),
-            "head.score_spread": np.array([max(middle - edge, 1e-3 * max(1.0, abs(middle)))]),
+            "projection.project.kernel": head["basis"],
         }
-        flat = dict(nnx.to_flat_state(nnx.state(top)))
-        for path, leaf in flat.items():
-            leaf.set_raw_value(jnp.asarray(values[".".join(map(str, path))], jnp.float32))
-        nnx.update(top, nnx.from_flat_state(flat))
+        fill(top, values | {f"head.{name}": value for name, value in head.items()})
 
     def quality(self, logits: Logits, targets: Targets) -> tuple[float, ...]:
         """Return nothing: there is no step to choose."""
@@ -163,6 +128,14 @@ class OneClass(Objective):
     ) -> NDArray[np.bool_]:
         """Return whether each photo is accepted, (n, 1)."""
         return probabilities > np.float32(calibration["threshold"])
+
+    def foreignness(
+        self, probabilities: NDArray[np.float32], calibration: Calibration
+    ) -> NDArray[np.float32]:
+        """Return 0 where the p-value is 1, .5 where it is the threshold, and 1 where it is 0."""
+        p, edge = probabilities[:, 0].astype(np.float64), np.float32(calibration["threshold"])
+        score = np.where(p > edge, 0.5 * (1 - p) / (1 - edge), 1 - 0.5 * p / edge)
+        return np.asarray(score, np.float32)
 
     def shares(
         self, logits: Logits, calibration: Calibration, tree: NDArray[np.bool_]

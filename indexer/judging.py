@@ -1,0 +1,179 @@
+"""Making the judge of what is unknown, while an index version is being written.
+
+The photos that chose and calibrated the model are asked for once more: how sure the model is of
+them, and how near they lie to the views of the index. What the network says of them is kept in the
+shop's cache, so that a rebuild asks it of new photos alone.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.embedding import PhotoEmbedder, Pixels, pixels_of, predict
+from indexer.faiss_index import FaissIndex
+from indexer.labels import CATEGORY
+from indexer.records import Photo
+from indexer.shop import Shop
+from indexer.training_data import training_data
+from indexer.unknown import LEAST_VAL, VIEWS, Evidence, UnknownJudge
+from indexer.vector_index import VectorIndex
+from vsearch.data import LabelledPhoto
+from vsearch.errors import DataError
+from vsearch.images import ImageError
+from vsearch.progress import Progress
+from vsearch.storage import write_atomically
+
+MOST = 2000  # val photos; more hardly move a quantile
+_SPARE = 3  # rows of a photo's own that are passed over
+
+
+def fit_judge(
+    shop: Shop,
+    embedder: PhotoEmbedder,
+    vectors: NDArray[np.float32],
+    hashes: NDArray[np.uint8],
+    progress: Progress,
+) -> UnknownJudge | None:
+    """Return the judge of a version; None where the model judges itself, or val photos are few.
+
+    A shop without val photos has some of its train photos held out from training. Those are in the
+    index, so that the row of the photo itself is passed over.
+
+    Args:
+        shop: the shop; its settings say how many own photos may be called unknown.
+        embedder: the model that is to serve.
+        vectors: the rows of the version, (rows, dim) float32.
+        hashes: the SHA-256 of their photos, (rows, 32) uint8.
+        progress: told of the stage "judge", in photos.
+    """
+    if embedder.objective.rejects or not len(vectors):
+        return None
+    photos = _val_photos(shop, embedder)
+    if len(photos) < LEAST_VAL:
+        return None  # and nothing is asked of the network
+    told = _told(shop, embedder, photos, progress)
+    if not told:
+        return None
+    own = np.frombuffer(bytes.fromhex("".join(told)), np.uint8).reshape(-1, 32)
+    embeddings = np.stack([photo.embedding for photo in told.values()])
+    best = np.array([photo.best for photo in told.values()], np.float32)
+    usual = [photo.familiarity for photo in told.values() if photo.familiarity is not None]
+    evidence = Evidence.of(
+        best,
+        np.array(usual, np.float32) if usual else None,
+        _nearest(FaissIndex(vectors), embeddings, hashes, own),
+    )
+    return UnknownJudge.fitted(evidence, embedder.model_fingerprint, shop.settings.false_rejects)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the network says of a photo, as far as a judge asks."""
+
+    embedding: NDArray[np.float32]
+    best: float
+    familiarity: float | None
+
+
+def judged_by(shop: Shop) -> str:
+    """Return a name of the shop's val photos and of the setting that a judge is made from."""
+    digest = hashlib.sha256(str(shop.settings.false_rejects).encode())
+    val = shop.catalogue.photos(splits=("val",))
+    for content in sorted(photo.content_hash for _, photo in val):
+        digest.update(content.encode())
+    return digest.hexdigest()[:16]
+
+
+def _val_photos(shop: Shop, embedder: PhotoEmbedder) -> list[Photo | LabelledPhoto]:
+    """Return the photos that the model was chosen on, at most `MOST`, the same ones every time."""
+    val: Iterable[Photo | LabelledPhoto]
+    val = [photo for _, photo in shop.catalogue.photos(splits=("val",))]
+    if not val:
+        try:
+            val = training_data(shop, tuple(embedder.bundle.label_columns) or (CATEGORY,)).val
+        except DataError:
+            return []  # the catalogue has nothing left that the model could have learned from
+    photos = {photo.content_hash: photo for photo in val}
+    return [photos[content] for content in sorted(photos)[:MOST]]
+
+
+def _told(
+    shop: Shop,
+    embedder: PhotoEmbedder,
+    photos: Sequence[Photo | LabelledPhoto],
+    progress: Progress,
+) -> dict[str, _Told]:
+    """Return what the network says of photos by hash; those that cannot be read are left out."""
+    cache = shop.cache / f"judging-{embedder.model_fingerprint}.npz"
+    known = _read_kept(cache)
+
+    def read(photo: Photo | LabelledPhoto) -> Pixels | None:
+        try:
+            return pixels_of(shop, embedder.spec, photo.path, photo.content_hash)
+        except ImageError:
+            return None
+
+    missing = [photo for photo in photos if photo.content_hash not in known]
+    done = len(photos) - len(missing)
+    for batch, predictions in predict(embedder, missing, read):
+        usual = predictions.familiarity
+        for i, photo in enumerate(batch):
+            known[photo.content_hash] = _Told(
+                predictions.embeddings[i],
+                float(predictions.probabilities[i].max()),
+                None if usual is None else float(usual[i]),
+            )
+        done += len(batch)
+        progress("judge", done, len(photos))
+    if missing:
+        _keep(cache, known)
+        progress("judge", len(photos), len(photos))
+    wanted = (photo.content_hash for photo in photos)
+    return {content: known[content] for content in wanted if content in known}
+
+
+def _read_kept(file: Path) -> dict[str, _Told]:
+    """Return what an earlier build has kept; nothing where that is damaged or absent."""
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            columns = [kept[name] for name in ("hashes", "embeddings", "best", "familiarity")]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return {}
+    rows = zip(*(columns[i].tolist() for i in (0, 2, 3)), columns[1], strict=True)
+    return {
+        content: _Told(embedding, best, None if np.isnan(usual) else usual)
+        for content, best, usual, embedding in rows
+    }
+
+
+def _keep(file: Path, told: Mapping[str, _Told]) -> None:
+    buffer = io.BytesIO()
+    usual = [np.nan if one.familiarity is None else one.familiarity for one in told.values()]
+    np.savez(
+        buffer,
+        hashes=np.array(list(told)),
+        embeddings=np.array([one.embedding for one in told.values()], np.float32),
+        best=np.array([one.best for one in told.values()], np.float32),
+        familiarity=np.array(usual, np.float32),
+    )
+    file.parent.mkdir(exist_ok=True)
+    write_atomically(file, buffer.getvalue())
+
+
+def _nearest(
+    index: VectorIndex,
+    embeddings: NDArray[np.float32],
+    hashes: NDArray[np.uint8],
+    own: NDArray[np.uint8],
+) -> NDArray[np.float32]:
+    """Return the similarities of the nearest rows of other photos, (n, VIEWS), filled with -inf."""
+    scores, rows = index.search(embeddings, VIEWS + _SPARE)
+    same = (hashes[np.maximum(rows, 0)] == own[:, None]).all(axis=2) & (rows >= 0)
+    left = np.where(same, -np.inf, scores)
+    return np.asarray(-np.sort(-left, axis=1)[:, :VIEWS], np.float32)

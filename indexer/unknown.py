@@ -1,0 +1,160 @@
+"""“Not something we sell”: how foreign a photo looks to a shop's model and index.
+
+Three things speak against a photo: no label is likely, no view of the index is near, and its
+features are unusual among those of the training photos. Each is standardised by what it is for the
+shop's own val photos, and they are added up with the weights below. What the share `false_rejects`
+of the val photos reaches is the threshold. Photos of what is not sold are not needed for any of it.
+
+The nearest views are Sun et al., Out-of-Distribution Detection with Deep Nearest Neighbors, ICML
+2022 (arXiv:2204.06507); the threshold is split conformal prediction's, which holds for new photos
+of the same kind as val (Bates et al., Testing for Outliers with Conformal p-values, 2023,
+arXiv:2104.08279).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vsearch.calibration import sigmoid
+
+UNKNOWN_FROM = 0.5  # the score from which on a photo is called unknown
+FALSE_REJECTS = 0.05
+VIEWS = 5  # nearest views whose mean similarity counts
+LEAST_VAL = 20  # fewer photos do not tell a share of 5 %
+# Chosen on val photos: grocery-store's against fashion-catalogue's, and against a fifth of its own
+# products held back. See BENCHMARKS.md.
+WEIGHTS = {"confidence": 1.0, "nearness": 1.0, "familiarity": 1.0}
+_SMALLEST = 1e-6  # probability; its log-odds are bounded
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for n photos being something that is sold; higher is more so.
+
+    Attributes:
+        confidence: log-odds of the most probable label.
+        nearness: mean similarity of the `VIEWS` nearest views.
+        familiarity: how usual the features are; None where the model does not tell.
+    """
+
+    confidence: NDArray[np.float32]
+    nearness: NDArray[np.float32]
+    familiarity: NDArray[np.float32] | None
+
+    @classmethod
+    def of(
+        cls,
+        best: NDArray[np.float32],
+        familiarity: NDArray[np.float32] | None,
+        nearest: NDArray[np.float32],
+    ) -> "Evidence":
+        """Collect the evidence.
+
+        Args:
+            best: (n,), the probability of each photo's most probable label.
+            familiarity: (n,), as the network tells it.
+            nearest: (n, views) float32, similarities of the nearest views, -inf where there are
+                fewer.
+        """
+        best = np.clip(best, _SMALLEST, 1 - _SMALLEST)
+        found = np.isfinite(nearest)
+        mean = np.where(found, nearest, 0).sum(axis=1) / np.maximum(found.sum(axis=1), 1)
+        return cls(
+            np.log(best / (1 - best)).astype(np.float32),
+            np.where(found.any(axis=1), mean, -1).astype(np.float32),
+            familiarity,
+        )
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Return what is known, by name, (n,) each."""
+        told = {name: value for name, value in vars(self).items() if value is not None}
+        return {name: value.astype(np.float64) for name, value in told.items()}
+
+
+@dataclass(frozen=True)
+class UnknownJudge:
+    """Says how foreign a photo looks; made for one model together with one index version.
+
+    Attributes:
+        model_fingerprint: the model.
+        false_rejects: the share of own photos that may be called unknown.
+        val_photos: how many photos it was made from.
+        means: mean of each kind of evidence over the val photos.
+        spreads: its standard deviation.
+        threshold: what the sum has to exceed.
+    """
+
+    model_fingerprint: str
+    false_rejects: float
+    val_photos: int
+    means: Mapping[str, float]
+    spreads: Mapping[str, float]
+    threshold: float
+
+    @classmethod
+    def fitted(
+        cls, evidence: Evidence, model_fingerprint: str, false_rejects: float
+    ) -> "UnknownJudge | None":
+        """Make a judge of what was found for val photos; None where they are too few.
+
+        Args:
+            evidence: of m val photos.
+            model_fingerprint: the model that was asked.
+            false_rejects: the share of own photos that may be called unknown, within 0..1.
+        """
+        columns = evidence.columns()
+        photos = len(evidence.confidence)
+        # The quantile of a new photo among m others; without enough of them there is none.
+        rank = int(np.ceil((photos + 1) * (1 - false_rejects)))
+        if photos < LEAST_VAL or rank > photos:
+            return None
+        means = {name: float(value.mean()) for name, value in columns.items()}
+        spreads = {name: max(float(value.std()), _SMALLEST) for name, value in columns.items()}
+        judge = cls(model_fingerprint, false_rejects, photos, means, spreads, 0.0)
+        threshold = float(np.sort(judge._sums(evidence))[rank - 1])
+        return cls(model_fingerprint, false_rejects, photos, means, spreads, threshold)
+
+    def scores(self, evidence: Evidence) -> NDArray[np.float32]:
+        """Return how foreign n photos look, (n,) within 0..1; unknown from `UNKNOWN_FROM` on.
+
+        Raises:
+            ValueError: the evidence is not of the kinds that the judge was made from.
+        """
+        # Strictly above the threshold: that one photo of val is still our own.
+        beyond = np.nextafter(self.threshold, np.inf)
+        return sigmoid(self._sums(evidence) - beyond).astype(np.float32)
+
+    def _sums(self, evidence: Evidence) -> NDArray[np.float64]:
+        columns = evidence.columns()
+        if columns.keys() != self.means.keys():
+            raise ValueError(f"judged by {sorted(self.means)}, given {sorted(columns)}")
+        return np.sum(
+            [
+                WEIGHTS[name] * (self.means[name] - value) / self.spreads[name]
+                for name, value in columns.items()
+            ],
+            axis=0,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the version keeps."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "UnknownJudge":
+        """Read what the version keeps.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not that.
+        """
+        return cls(
+            str(document["model_fingerprint"]),
+            float(document["false_rejects"]),
+            int(document["val_photos"]),
+            {str(name): float(value) for name, value in document["means"].items()},
+            {str(name): float(value) for name, value in document["spreads"].items()},
+            float(document["threshold"]),
+        )
