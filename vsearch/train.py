@@ -17,31 +17,28 @@ from typing import Any
 
 import flax
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from numpy.typing import NDArray
 
-from vsearch import buckets
 from vsearch.bundle import Bundle, weights_of
 from vsearch.checkpoints import Checkpoints
 from vsearch.data import LabelledPhoto, TrainingData, photo_set, readable, targets_of
 from vsearch.devices import use_compile_cache
 from vsearch.errors import DataError
-from vsearch.features import DECODERS, Extractor, FeatureCache, PhotoFeatures, Renderings, ahead
+from vsearch.features import DECODERS, Extractor, PhotoFeatures, ahead
 from vsearch.fit import Check, Fitted, Speed
 from vsearch.fit_head import HeadConfig, HeadData, LabelledFeatures, fit_head, head_logits
 from vsearch.fit_network import NetworkConfig, Training, fit_network, network_logits, val_photos
 from vsearch.images import ImageError
 from vsearch.models.architectures import NetworkSpec
-from vsearch.models.classifier import Classifier, Trunk, abstract_classifier
+from vsearch.models.classifier import Classifier, abstract_classifier
 from vsearch.models.initialise import initialise
 from vsearch.models.likelihood import fitted_likelihood
 from vsearch.objectives import DEFAULT, LossOptions, objective_named
 from vsearch.pixels import SquareCache
-from vsearch.pretrained import load_pretrained
 from vsearch.progress import Progress, silent
 from vsearch.train_config import TrainConfig
+from vsearch.trunk_features import digest_of, feature_cache, feature_extractor, pretrained_trunk
 
 __all__ = ["HeadConfig", "NetworkConfig", "TrainConfig", "TrainResult", "photo_set", "train"]
 
@@ -148,15 +145,11 @@ class _Training:
 
     def _start(self) -> Classifier:
         """Return the network with pretrained weights below and no values above."""
+        known = pretrained_trunk(self.config, self.progress)
+        self.spec, self.provenance = known.spec, dict(known.provenance)
         labels, compute = len(self.data.labels), self.config.computed_in.compute
         network = abstract_classifier(self.spec, labels, self.objective, compute)
-        loaded = load_pretrained(
-            self.config.backbone, network.trunk.backbone, self.config.source, self.progress
-        )
-        if loaded.image is not None:
-            self.spec = replace(self.spec, image=loaded.image)
-            network.trunk.mean, network.trunk.std = loaded.image.mean, loaded.image.std
-        self.provenance = asdict(loaded.provenance)
+        network.trunk = known.trunk
         return network
 
     def _fit_head(
@@ -211,9 +204,8 @@ class _Training:
         keep: bool,
         count: int,
     ) -> PhotoFeatures:
-        key = f"{trunk} {self.spec.to_json()} {self.config.computed_in.name}"
-        renderings = Renderings(self.spec.spec, count)
-        kept = FeatureCache(self.cache, key, renderings, self.data.limits)
+        precision, limits = self.config.computed_in, self.data.limits
+        kept = feature_cache(self.cache, trunk, self.spec, precision, count, limits)
         found = kept.compute(photos, extract, progress=self.progress, stage=stage)
         if not keep:
             self.leftovers.append(kept.discard)
@@ -232,7 +224,7 @@ class _Training:
             LabelledFeatures(self.data.val, val.values[kept]),
             len(self.data.labels),
             self.config.imbalance == "balanced",
-            self._loss_options(self.config.head.smoothing),
+            loss_options(self.data, self.config, self.config.head.smoothing),
         )
 
     def _fit_network(self, network: Classifier, first_stage: int) -> Classifier:
@@ -244,7 +236,7 @@ class _Training:
                 self.spec.spec,
                 squares,
                 self.config.imbalance == "balanced",
-                self._loss_options(config.smoothing),
+                loss_options(self.data, self.config, config.smoothing),
             )
             checkpoints = Checkpoints(
                 self.cache / f"training-{self._key(first_stage)}", self.checkpoint_seconds
@@ -315,14 +307,6 @@ class _Training:
                 f"none of {len(self.data.train):,} training photos can be read; {path}: {reason}"
             )
 
-    def _loss_options(self, smoothing: float) -> LossOptions:
-        if self.config.imbalance != "logit-adjusted":
-            return LossOptions(smoothing)
-        labels = [label for photo in self.data.train for label in photo.labels]
-        counts = np.bincount(labels, minlength=len(self.data.labels))
-        prior = np.log(counts / len(self.data.train))
-        return LossOptions(smoothing, tuple(prior.tolist()))
-
     def _result(
         self,
         network: Classifier,
@@ -373,26 +357,11 @@ class _Training:
         }
 
 
-def feature_extractor(trunk: Trunk) -> Extractor:
-    """Return the compiled map from photos (n, size, size, 3) uint8 to (n, features) float32."""
-    trunk.eval()  # type: ignore[no-untyped-call]
-    definition, state = nnx.split(trunk)
-
-    @jax.jit
-    def forward(state: nnx.State[Any, Any], pixels: jax.Array) -> jax.Array:
-        return nnx.merge(definition, state)(pixels)
-
-    def extract(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        (features,) = buckets.run(lambda batch: (forward(state, jnp.asarray(batch)),), pixels)
-        return features
-
-    return extract
-
-
-def digest_of(module: nnx.Module) -> str:
-    """Return a digest of a module's weights."""
-    digest = hashlib.sha256()
-    for name, array in sorted(weights_of(module).items()):
-        digest.update(name.encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def loss_options(data: TrainingData, config: TrainConfig, smoothing: float) -> LossOptions:
+    """Return how the loss is bent: smoothed, and adjusted to how often each label is trained on."""
+    if config.imbalance != "logit-adjusted":
+        return LossOptions(smoothing)
+    labels = [label for photo in data.train for label in photo.labels]
+    counts = np.bincount(labels, minlength=len(data.labels))
+    prior = np.log(counts / len(data.train))
+    return LossOptions(smoothing, tuple(prior.tolist()))
