@@ -108,7 +108,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # SQLite itself folds A to Z only; filters ignore the case of all letters.
+        connection.create_function("casefold", 1, _casefold, deterministic=True)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
