@@ -1,6 +1,6 @@
 """`evaluate`: how good search and classifier are, on photos that they have never seen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,18 +55,57 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    unknown: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="A manifest or folder of photos of what the shop does not sell. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write all of it as one page with pictures, made for the shop's owner.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure the shop's search and classifier on held-out photos."""
     conditions = dict(parse_condition(text) for text in where or ())
-    from indexer.evaluate import evaluate as measure
+    if report is not None:
+        check_report(report)
+    from indexer.evaluate import measure
     from indexer.shop import Shop
 
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
-        report = measure(opened, queries, split=split, where=conditions, progress=terminal.progress)
-        document = report.to_json()
-        terminal.answer(document, *evaluation_tables(document))
+        evaluation = measure(
+            opened,
+            queries,
+            split=split,
+            where=conditions,
+            unknown=unknown or (),
+            progress=terminal.progress,
+        )
+        document = evaluation.report.to_json() | {"report": str(report) if report else None}
+        if report is not None:
+            from api.report import write_report
+
+            write_report(report, evaluation, progress=terminal.progress)
+        written = [f"The report with pictures: {report}"] if report else []
+        terminal.answer(document, *evaluation_tables(document), *written)
+
+
+def check_report(path: Path) -> None:
+    """Refuse a report that could not be written, before an hour of measuring."""
+    if path.suffix.lower() != ".html":
+        raise typer.BadParameter(f"“{path}” does not end in .html", param_hint="--report")
+    if not path.absolute().parent.is_dir():
+        told = f"there is no folder “{path.parent}”: make it first, or name another file"
+        raise typer.BadParameter(told, param_hint="--report")
 
 
 def parse_condition(text: str) -> tuple[str, str]:
@@ -86,39 +125,69 @@ def evaluation_tables(
         document: what `evaluate --json` prints.
         thumbnails: recall@1 of nearest thumbnails, to compare with; None: no such row.
     """
-    rows: list[tuple[str, object, str]] = [
-        (name, document[name], why)
+    intervals = document["intervals"]
+    rows: list[tuple[str, object, str, str]] = [
+        (name, document[name], _ends(intervals.get(name)), why)
         for name, why in FIGURES.items()
         if document.get(name) is not None
     ]
     if thumbnails is not None:
         place = [name for name, *_ in rows].index("recall@1") + 1
-        rows.insert(place, ("  thumbnails", thumbnails, THUMBNAILS))
+        rows.insert(place, ("  thumbnails", thumbnails, "", THUMBNAILS))
     for column, share in document.get("by_column", {}).items():
-        rows.append((f"top1, {column}", share, "the first guess in this column is right"))
+        name, why = f"top1, {column}", "the first guess in this column is right"
+        rows.append((name, share, _ends(intervals.get(name)), why))
     return [
         *queries_lines(document),
-        listing(("figure", "value", "of all queries"), rows),
+        listing(("figure", "value", "95 % interval", "of all queries"), rows),
+        *views_apart(document["by_views"]),
+        *unknown_photos(document.get("unknown")),
         *weakest_labels(document["per_label"]),
     ]
+
+
+def _ends(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def queries_lines(document: Mapping[str, Any]) -> list[RenderableType]:
     """Return how many photos were asked with, and how many were left out and why."""
     shown: list[RenderableType] = [f"{document['queries']:,} held-out photos"]
-    turned_away = "foreign" in document
-    if turned_away:
+    turns_away = "own" in document
+    if turns_away:
         shown.append(
             f"{document['own']:,} show what is sold here, {document['foreign']:,} something else"
         )
+    elif document["foreign"]:
+        shown.append(f"{document['foreign']:,} more show something else: only judged as unknown")
     for name, told, why in (
         ("refused", "refused", "known from training or index"),
         ("rejected", "rejected", "cannot be used"),
         ("unknown_items", "of items that the shop does not have", "always a miss"),
     ):
-        if document[name] and not (turned_away and name == "unknown_items"):
+        if document[name] and not (turns_away and name == "unknown_items"):
             shown.append(f"{document[name]:,} {told}: {why}")
     return shown
+
+
+def views_apart(by_views: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
+    """Return how each kind of view alone is found; nothing where the index has one kind."""
+    if len(by_views) < 2:
+        return []
+    names = [name for name in next(iter(by_views.values())) if name not in ("rows", "intervals")]
+    rows = [(role, one["rows"], *(one[name] for name in names)) for role, one in by_views.items()]
+    return [listing(("searched alone", "views", *names), rows)]
+
+
+def unknown_photos(figures: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Return how well photos of what is not sold here are told; nothing where none were asked."""
+    if not figures or not figures["curves"]:
+        return []
+    rows = [
+        (one["name"], one["photos"], one["rejected"], one["auroc"]) for one in figures["curves"]
+    ]
+    rows.append(("own photos, by mistake", figures["own"], figures["own_rejected"], None))
+    return [listing(("called unknown", "photos", "share", "auroc"), rows)]
 
 
 def weakest_labels(per_label: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:

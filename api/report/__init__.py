@@ -1,0 +1,15 @@
+"""The evaluation as one HTML page that a shop owner can read, in one file and without a network."""
+
+from api.report.audit import Audit, DoubtfulPhoto, NearDuplicate, OddPhoto
+from api.report.explanations import Explanation
+from api.report.page import report_page, write_report
+
+__all__ = [
+    "Audit",
+    "DoubtfulPhoto",
+    "Explanation",
+    "NearDuplicate",
+    "OddPhoto",
+    "report_page",
+    "write_report",
+]
