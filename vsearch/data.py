@@ -1,7 +1,7 @@
 """Labelled photos: what a classifier learns from, split and drawn in balance."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -126,6 +126,26 @@ def readable(
         train=relabelled(train),
         val=relabelled(val),
     )
+
+
+def require_any(
+    data: TrainingData, left: Sequence[LabelledPhoto], unreadable: Mapping[str, str]
+) -> None:
+    """Refuse to go on without a training photo.
+
+    Args:
+        data: what there was.
+        left: its training photos that can be read.
+        unreadable: the reason by path of those that cannot.
+
+    Raises:
+        DataError: none is left; tells why the first one is not.
+    """
+    if not left:
+        path, reason = next(iter(unreadable.items()))
+        raise DataError(
+            f"none of {len(data.train):,} training photos can be read; {path}: {reason}"
+        )
 
 
 def photo_set(data: TrainingData) -> str:

@@ -10,7 +10,15 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from vsearch.data import BalancedSampler, LabelledPhoto, NaturalSampler, targets_of
+from vsearch.data import (
+    BalancedSampler,
+    LabelledPhoto,
+    NaturalSampler,
+    TrainingData,
+    readable,
+    targets_of,
+)
+from vsearch.features import PhotoFeatures
 from vsearch.fit import Batch, Check, Fitted, Quality, Task, fit
 from vsearch.models.classifier import TopLayers, abstract_top
 from vsearch.models.initialise import initialise
@@ -48,6 +56,26 @@ class HeadData:
     labels: int
     balanced: bool = True
     options: LossOptions = field(default_factory=LossOptions)
+
+
+def labelled_features(
+    data: TrainingData, train: PhotoFeatures, val: PhotoFeatures
+) -> tuple[TrainingData, LabelledFeatures, LabelledFeatures]:
+    """Return the data of the photos that have features, and these; labels without one drop out.
+
+    Args:
+        data: all labelled photos.
+        train: the features of those of its train photos that could be read.
+        val: the same of val.
+    """
+    data = readable(data, train.photos, val.photos)
+    left = {label for photo in train.photos for label in photo.labels}
+    kept = [i for i, photo in enumerate(val.photos) if left.intersection(photo.labels)]
+    return (
+        data,
+        LabelledFeatures(data.train, train.values),
+        LabelledFeatures(data.val, val.values[kept]),
+    )
 
 
 def fit_head(

@@ -22,18 +22,31 @@ from numpy.typing import NDArray
 
 from vsearch.bundle import Bundle, weights_of
 from vsearch.checkpoints import Checkpoints
-from vsearch.data import LabelledPhoto, TrainingData, photo_set, readable, targets_of
+from vsearch.data import (
+    LabelledPhoto,
+    TrainingData,
+    photo_set,
+    readable,
+    require_any,
+    targets_of,
+)
 from vsearch.devices import use_compile_cache
-from vsearch.errors import DataError
 from vsearch.features import DECODERS, Extractor, PhotoFeatures, ahead
 from vsearch.fit import Check, Fitted, Speed
-from vsearch.fit_head import HeadConfig, HeadData, LabelledFeatures, fit_head, head_logits
+from vsearch.fit_head import (
+    HeadConfig,
+    HeadData,
+    LabelledFeatures,
+    fit_head,
+    head_logits,
+    labelled_features,
+)
 from vsearch.fit_network import NetworkConfig, Training, fit_network, network_logits, val_photos
 from vsearch.images import ImageError
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import Classifier, abstract_classifier
+from vsearch.models.familiarity import fitted_familiarity
 from vsearch.models.initialise import initialise
-from vsearch.models.likelihood import fitted_likelihood
 from vsearch.objectives import DEFAULT, LossOptions, objective_named
 from vsearch.pixels import SquareCache
 from vsearch.progress import Progress, silent
@@ -185,14 +198,20 @@ class _Training:
             stage = "features"
             found = self._features(stage, self.data.train, extract, trunk, keep=False, count=1)
             self.features = found.values[:, 0]
-        projection = network.top.projection
-        network.familiarity = fitted_likelihood(
+        self.progress("familiarity", 0, 1)
+        projection, exclusive = network.top.projection, self.objective.exclusive
+        network.familiarity = fitted_familiarity(
             self.features,
-            np.asarray(projection.feature_mean[...]),
-            np.asarray(projection.feature_spread[...]),
+            [photo.labels[0] for photo in self.data.train] if exclusive else None,
+            len(self.data.labels),
+            (
+                np.asarray(projection.feature_mean[...]),
+                np.asarray(projection.feature_spread[...]),
+            ),
             self.config.dim,
             self.config.seed,
         )
+        self.progress("familiarity", 1, 1)
 
     def _features(
         self,
@@ -214,14 +233,12 @@ class _Training:
 
     def _head_data(self, train: PhotoFeatures, val: PhotoFeatures) -> HeadData:
         """Return what can be trained on: labels none of whose photos can be read drop out."""
-        self._check_any(train.photos)
-        self.data = readable(self.data, train.photos, val.photos)
+        require_any(self.data, train.photos, self.unreadable)
+        self.data, learned, judged = labelled_features(self.data, train, val)
         self.objective.check(self.data)
-        left = {label for photo in train.photos for label in photo.labels}
-        kept = [i for i, photo in enumerate(val.photos) if left.intersection(photo.labels)]
         return HeadData(
-            LabelledFeatures(self.data.train, train.values),
-            LabelledFeatures(self.data.val, val.values[kept]),
+            learned,
+            judged,
             len(self.data.labels),
             self.config.imbalance == "balanced",
             loss_options(self.data, self.config, self.config.head.smoothing),
@@ -291,21 +308,9 @@ class _Training:
                     self.unreadable[str(photo.path)] = told
                 self.progress("read photos", done, len(photos))
         kept = tuple(photo for photo in photos if str(photo.path) not in self.unreadable)
-        self._check_any(kept)
+        require_any(self.data, kept, self.unreadable)
         self.data = readable(self.data, kept, self.data.val)
         self.objective.check(self.data)
-
-    def _check_any(self, left: Sequence[LabelledPhoto]) -> None:
-        """Refuse to go on without a photo.
-
-        Raises:
-            DataError: none is left; tells why the first one is not.
-        """
-        if not left:
-            path, reason = next(iter(self.unreadable.items()))
-            raise DataError(
-                f"none of {len(self.data.train):,} training photos can be read; {path}: {reason}"
-            )
 
     def _result(
         self,

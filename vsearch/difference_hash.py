@@ -1,0 +1,100 @@
+"""Which photos are copies of one another: recompressed, resized or made brighter.
+
+A difference hash (Krawetz, Kind of Like That, 2013) says of each of 16 × 16 places of the grey
+photo whether it gets brighter to the right: 256 bits that a copy nearly keeps. But catalogue photos
+taken in one studio, of two ties or the cartons of two juices, share nearly all of them, too. So the
+colours of 16 × 16 places are compared as well, at the place that differs most, once the two
+photos' brightness and contrast have been matched: a copy differs a little everywhere, another
+product differs much somewhere.
+
+Measured on copies of 300 photos each of grocery-store and fashion-catalogue, and on all pairs of
+their training photos, of which none is a copy:
+
+    JPEG quality 40                 at most 13 bits, 11 levels    found: all
+    half as wide and high           at most 11 bits, 21 levels    found: 91 and 99 %
+    10 % brighter, clipped at white at most 35 bits, 35 levels    found: 84 and 93 %
+    the nearest pair of products    2 bits and 35 levels, or 7 bits and 21 levels (a top recoloured)
+
+Cropped, framed, turned or mirrored copies are not found: their bits are as far apart as those of
+different photos.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SIDE = 16
+BITS = SIDE * SIDE
+NEAR_BITS = 24  # a copy's hash differs in as many bits at most
+NEAR_LEVELS = 18.0  # …and its places in as many of 255 levels
+_CONTRAST = (0.8, 1.25)  # the least and the greatest factor between a photo and its copy
+_BRIGHTNESS = 32.0  # levels that may lie between them in all places
+_BLOCK = 1 << 22  # pairs compared at a time
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is kept of how a photo looks: 800 bytes.
+
+    Attributes:
+        bits: shape (32,), uint8, the difference hash, packed.
+        places: shape (16, 16, 3), uint8, the mean colour of each place.
+    """
+
+    bits: NDArray[np.uint8]
+    places: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, photo: Image.Image) -> "Look":
+        """Look at a photo in RGB, of any size."""
+        grey = photo.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS)
+        levels = np.asarray(grey, np.int16)
+        places = photo.resize((SIDE, SIDE), Image.Resampling.BOX)
+        return cls(np.packbits(levels[:, 1:] > levels[:, :-1]), np.asarray(places, np.uint8))
+
+
+def near_pairs(bits: NDArray[np.uint8], most: int = NEAR_BITS) -> Iterator[NDArray[np.int64]]:
+    """Yield the pairs of hashes that differ in at most `most` bits, shape (m, 2), first < second.
+
+    Every hash is compared with every other: n² / 2 comparisons of 32 bytes.
+
+    Args:
+        bits: shape (n, 32), uint8.
+        most: bits.
+    """
+    words = np.ascontiguousarray(bits).view(np.uint64)
+    rows = max(1, _BLOCK // max(len(words), 1))
+    for start in range(0, len(words), rows):
+        block, rest = words[start : start + rows], words[start:]
+        apart = np.zeros((len(block), len(rest)), np.uint16)
+        for word in range(words.shape[1]):  # word by word: a quarter of the memory
+            apart += np.bitwise_count(block[:, word, None] ^ rest[None, :, word])
+        one, other = np.nonzero(np.triu(apart <= most, 1))
+        if one.size:
+            yield np.stack([one, other], axis=1) + start
+
+
+def levels_apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Return how far two photos' colours differ at the worst of their places, of 255 levels.
+
+    Brightness and contrast are matched first, one offset and one factor for all three channels:
+    another colour stays another colour.
+
+    Args:
+        one: shape (16, 16, 3), uint8, the places of a `Look`.
+        other: the same of another.
+    """
+    first, second = (places.astype(np.float64) for places in (one, other))
+    return max(_unmatched(first, second), _unmatched(second, first))
+
+
+def _unmatched(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    first, second = one - one.mean(), other - other.mean()
+    energy = float((first * first).sum())
+    factor = float((first * second).sum()) / energy if energy else 1.0
+    brighter = float(one.mean() - other.mean())
+    left = brighter - float(np.clip(brighter, -_BRIGHTNESS, _BRIGHTNESS))
+    return float(np.abs(first * np.clip(factor, *_CONTRAST) - second + left).max())
