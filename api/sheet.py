@@ -127,24 +127,25 @@ def draw_sheet(
         An RGB image of fixed width, as tall as its content.
     """
     rows = max(1, -(-len(tiles) // COLUMNS))
-    height = MARGIN * 2 + 64 + max(_query_height(len(predictions)), rows * (_tile_height() + GAP))
+    height = MARGIN * 2 + 64 + max(query_height(len(predictions)), rows * (_tile_height() + GAP))
     width = MARGIN * 2 + QUERY_WIDTH + GAP * 2 + COLUMNS * TILE_WIDTH + (COLUMNS - 1) * GAP
     sheet = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(sheet)
     top = MARGIN + 64
     left = MARGIN + QUERY_WIDTH + GAP * 2
-    _text(pen, (MARGIN, MARGIN - 12), heading, 30, BOLD, width - 2 * MARGIN)
-    _draw_query(sheet, pen, (MARGIN, top), query, predictions)
+    write(pen, (MARGIN, MARGIN - 12), heading, 30, BOLD, width - 2 * MARGIN)
+    draw_query(sheet, pen, (MARGIN, top), query, predictions)
     for rank, tile in enumerate(tiles):
         row, column = divmod(rank, COLUMNS)
         corner = (left + column * (TILE_WIDTH + GAP), top + row * (_tile_height() + GAP))
         _draw_tile(sheet, pen, corner, tile, rank + 1)
     if not tiles:
-        _text(pen, (left, top), "Nothing in the shop matches.", 22, REGULAR, 600, MUTED)
+        write(pen, (left, top), "Nothing in the shop matches.", 22, REGULAR, 600, MUTED)
     return sheet
 
 
-def _query_height(predictions: int) -> int:
+def query_height(predictions: int) -> int:
+    """Return how many pixels `draw_query` takes with so many predictions."""
     return QUERY_WIDTH + 70 + 56 * predictions + GAP
 
 
@@ -152,20 +153,21 @@ def _tile_height() -> int:
     return TILE_WIDTH + 24 * TITLE_LINES + 62
 
 
-def _draw_query(
+def draw_query(
     sheet: Image.Image,
     pen: ImageDraw.ImageDraw,
     corner: tuple[int, int],
     query: Image.Image,
     predictions: Sequence[Prediction],
 ) -> None:
+    """Draw a photo in a frame, `QUERY_WIDTH` pixels wide, and below it what was predicted."""
     x, y = corner
     box = (x, y, x + QUERY_WIDTH, y + QUERY_WIDTH)
     pen.rounded_rectangle(box, radius=16, fill=CARD, outline=ACCENT, width=6)
-    _paste(sheet, query, (x + 12, y + 12), QUERY_WIDTH - 24)
+    paste(sheet, query, (x + 12, y + 12), QUERY_WIDTH - 24)
     y += QUERY_WIDTH + 18
     if predictions:
-        _text(pen, (x, y), "Predicted", 17, SEMIBOLD, QUERY_WIDTH, ACCENT)
+        write(pen, (x, y), "Predicted", 17, SEMIBOLD, QUERY_WIDTH, ACCENT)
     for number, prediction in enumerate(predictions):
         _draw_prediction(pen, (x, y + 34 + 56 * number), prediction)
 
@@ -175,8 +177,8 @@ def _draw_prediction(
 ) -> None:
     x, y = corner
     share = f"{prediction.probability:.0%}"
-    _text(pen, (x, y), prediction.name, 19, REGULAR, QUERY_WIDTH - 60)
-    _right(pen, (x + QUERY_WIDTH, y), share, 19, SEMIBOLD)
+    write(pen, (x, y), prediction.name, 19, REGULAR, QUERY_WIDTH - 60)
+    write_right(pen, (x + QUERY_WIDTH, y), share, 19, SEMIBOLD)
     track = (x, y + 32, x + QUERY_WIDTH, y + 38)
     pen.rounded_rectangle(track, radius=3, fill=TRACK)
     filled = round(QUERY_WIDTH * min(1.0, max(0.0, prediction.probability)))
@@ -196,26 +198,27 @@ def _draw_tile(
     pen.rounded_rectangle(box, radius=12, fill=CARD, outline=LINE, width=1)
     side = TILE_WIDTH - 2 * PADDING
     if tile.photo is None:
-        _text(pen, (x + PADDING, y + side // 2), "photo cannot be read", 17, REGULAR, side, MUTED)
+        write(pen, (x + PADDING, y + side // 2), "photo cannot be read", 17, REGULAR, side, MUTED)
     else:
-        _paste(sheet, tile.photo, (x + PADDING, y + PADDING), side)
+        paste(sheet, tile.photo, (x + PADDING, y + PADDING), side)
     words = y + TILE_WIDTH
     for number, line in enumerate(wrap(tile.title, font_of(19, SEMIBOLD), side, TITLE_LINES)):
-        _text(pen, (x + PADDING, words + 24 * number), line, 19, SEMIBOLD, side)
+        write(pen, (x + PADDING, words + 24 * number), line, 19, SEMIBOLD, side)
     words += 24 * TITLE_LINES + 4
-    _text(pen, (x + PADDING, words), tile.category, 16, REGULAR, side, MUTED)
-    _text(pen, (x + PADDING, words + 24), f"{rank}", 16, SEMIBOLD, side, MUTED)
-    _right(pen, (x + PADDING + side, words + 24), f"{tile.score:.3f}", 17, SEMIBOLD, ACCENT)
+    write(pen, (x + PADDING, words), tile.category, 16, REGULAR, side, MUTED)
+    write(pen, (x + PADDING, words + 24), f"{rank}", 16, SEMIBOLD, side, MUTED)
+    write_right(pen, (x + PADDING + side, words + 24), f"{tile.score:.3f}", 17, SEMIBOLD, ACCENT)
 
 
-def _paste(sheet: Image.Image, photo: Image.Image, corner: tuple[int, int], side: int) -> None:
+def paste(sheet: Image.Image, photo: Image.Image, corner: tuple[int, int], side: int) -> None:
+    """Paste a photo into the middle of a square whose top left corner is given."""
     fitted = ImageOps.contain(photo, (side, side), Image.Resampling.LANCZOS)
     x = corner[0] + (side - fitted.width) // 2
     y = corner[1] + (side - fitted.height) // 2
     sheet.paste(fitted, (x, y))
 
 
-def _text(
+def write(
     pen: ImageDraw.ImageDraw,
     corner: tuple[int, int],
     text: str,
@@ -224,11 +227,12 @@ def _text(
     width: int,
     colour: str = INK,
 ) -> None:
+    """Write a line of at most `width` pixels, the corner at its top left."""
     font = font_of(size, weight)
     pen.text(corner, ellipsis(text, font, width), fill=colour, font=font)
 
 
-def _right(
+def write_right(
     pen: ImageDraw.ImageDraw,
     corner: tuple[int, int],
     text: str,
@@ -236,6 +240,7 @@ def _right(
     weight: int,
     colour: str = INK,
 ) -> None:
+    """Write a line that ends at the corner, its top right."""
     pen.text(corner, text, fill=colour, font=font_of(size, weight), anchor="ra")
 
 

@@ -117,10 +117,11 @@ class Explainer:
         stages, (embedding, logits) = self._see(self._state, jnp.asarray(pixels[None]))
         return Seen(tuple(stages), np.asarray(embedding[0]), np.asarray(logits[0]))
 
-    def best_label(self, seen: Seen) -> int:
-        """Return the index of the photo's most probable label."""
-        probabilities = self.objective.probabilities(seen.logits[None], self.bundle.calibration)
-        return int(probabilities[0].argmax())
+    def probabilities(self, seen: Seen) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return how probable each label is and whether the photo is given it, (labels,) both."""
+        calibration = self.bundle.calibration
+        probabilities = self.objective.probabilities(seen.logits[None], calibration)
+        return probabilities[0], self.objective.assigned(probabilities, calibration)[0]
 
     def label_map(self, seen: Seen, label: int) -> Map:
         """Return what each place gives to the logit of a label.

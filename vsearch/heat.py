@@ -31,10 +31,11 @@ def above_average(values: FloatMap) -> FloatMap:
 def heat(values: FloatMap) -> FloatMap:
     """Return how strongly each place of a map is to be marked, (height, width) within 0..1.
 
-    1 is the place that gives the most, or `FULL_HEAT` times the average if none gives so much.
+    1 is the place that gives the most or, if none gives so much, one that would give `FULL_HEAT`
+    times the average.
     """
     above = above_average(values)
-    full = max(float(above.max()), (FULL_HEAT - 1) * float(values.mean()))
+    full = max(float(above.max()), (FULL_HEAT - 1) * abs(float(values.mean())))
     return above / np.float32(full) if full > 0 else above
 
 

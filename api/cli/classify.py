@@ -8,14 +8,16 @@ import typer
 from rich.console import RenderableType
 
 from api.cli.classes import categories_listing, labels_listing, unknown_line
+from api.cli.pictures import check_picture
 from api.cli.tables import facts, listing, percent
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 from vsearch.errors import ShopError
-from vsearch.progress import silent
+from vsearch.progress import Progress, silent
 
 if TYPE_CHECKING:
     from api.sorting import Sorter
     from api.tagging import Tagger, Tags
+    from indexer.shop import Shop
 
 
 def classify(
@@ -59,6 +61,14 @@ def classify(
             "DIR/_unsure.",
         ),
     ] = 0.0,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Draw why: what of the photo speaks for its most probable labels. One photo only.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -77,13 +87,20 @@ def classify(
         raise typer.BadParameter("--move, --link and --overwrite need --out TAGS.csv")
     if min_probability and not into:
         raise typer.BadParameter("--min-probability needs --move or --link")
+    check_picture(explain, "--explain")
+    if explain and (out or photo.is_dir()):
+        raise typer.BadParameter("--explain takes one photo, without --out")
 
     from api.tagging import Tagger
     from indexer.shop import Shop
 
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
         if out is None:
-            say(terminal, Tagger.open(opened), photo)
+            tagger = Tagger.open(opened)
+            if photo.is_dir():
+                say_each(terminal, tagger, photo)
+            else:
+                say(terminal, opened, tagger, photo, explain)
             return
         from api.sorting import Sorter
 
@@ -93,18 +110,26 @@ def classify(
         fill(terminal, Tagger.open(opened), photo, out, sorter, overwrite)
 
 
-def say(terminal: Terminal, tagger: "Tagger", photo: Path) -> None:
-    """Show the labels of a photo, or of each photo in a folder."""
+def say(
+    terminal: Terminal, shop: "Shop", tagger: "Tagger", photo: Path, explain: Path | None
+) -> None:
+    """Show the labels of a photo, and draw why where that is wanted."""
+    (tags,) = tagged(tagger, [photo], silent)
+    document = tags.to_json() | {"model": tagger.embedder.model_fingerprint}
+    shown = tags_tables(tags)
+    if explain:
+        draw_why(shop, tagger, tags, explain)
+        document["explained"] = str(explain)
+        shown.append(f"Why: {explain}")
+    terminal.answer(document, *shown)
+
+
+def say_each(terminal: Terminal, tagger: "Tagger", folder: Path) -> None:
+    """Show the labels of each photo in a folder."""
     from api.tagging import photos_in
 
-    tags = list(tagger(photos_in(photo), terminal.progress if photo.is_dir() else silent))
+    tags = tagged(tagger, photos_in(folder), terminal.progress)
     unreadable = {path: str(error) for path, error in tagger.unreadable.items()}
-    if not tags:
-        raise ShopError(nothing_read(unreadable, len(unreadable)))
-    model = {"model": tagger.embedder.model_fingerprint}
-    if not photo.is_dir():
-        terminal.answer(tags[0].to_json() | model, *tags_tables(tags[0]))
-        return
     terminal.answer(
         {
             "photos": len(tags),
@@ -112,11 +137,35 @@ def say(terminal: Terminal, tagger: "Tagger", photo: Path) -> None:
                 {"photo": str(path), "error": error} for path, error in unreadable.items()
             ],
             "tags": [one.to_json() for one in tags],
-            **model,
+            "model": tagger.embedder.model_fingerprint,
         },
-        tags_listing(tags, photo),
+        tags_listing(tags, folder),
         *refusals("Unreadable", unreadable, len(unreadable)),
     )
+
+
+def tagged(tagger: "Tagger", photos: Sequence[Path], progress: Progress) -> "list[Tags]":
+    """Return the labels of the photos that can be read.
+
+    Raises:
+        ShopError: none can.
+    """
+    tags = list(tagger(photos, progress))
+    if not tags:
+        unreadable = {path: str(error) for path, error in tagger.unreadable.items()}
+        raise ShopError(nothing_read(unreadable, len(unreadable)))
+    return tags
+
+
+def draw_why(shop: "Shop", tagger: "Tagger", tags: "Tags", file: Path) -> None:
+    """Draw what of a photo speaks for its labels."""
+    from api.explain_sheet import labels_explained
+    from vsearch.explain import Explainer
+    from vsearch.images import read_photo
+
+    explainer = Explainer.load(shop.models / tagger.embedder.model_fingerprint)
+    data = read_photo(tags.photo, max_bytes=tagger.max_bytes)
+    labels_explained(shop, explainer, data, tags.shown).save(file)
 
 
 def fill(

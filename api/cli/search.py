@@ -11,16 +11,16 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli.classes import categories_listing, labels_listing, unknown_line
+from api.cli.pictures import check_picture
 from api.cli.progress import format_seconds
 from api.cli.tables import listing
 from api.cli.terminal import Json, ShopFolder, Terminal
 
 if TYPE_CHECKING:
     from indexer.search import Searcher, SearchResult
+    from vsearch.explain import Explainer
     from vsearch.images import Crop
     from vsearch.taxonomy import CategoryPath
-
-SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 Photos = Annotated[
     list[Path], typer.Argument(metavar="PHOTO", help="One or more photos.", show_default=False)
@@ -56,12 +56,20 @@ def search(
             show_default=False,
         ),
     ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Draw why: what of the photo speaks for its label, and what it has in common "
+            "with its first hits, each shown by the view that matched.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the items that look like a photo."""
-    if sheet and sheet.suffix.lower() not in SHEET_SUFFIXES:
-        told = f"“{sheet}” does not end in one of {', '.join(SHEET_SUFFIXES)}"
-        raise typer.BadParameter(told, param_hint="--sheet")
+    check_picture(sheet, "--sheet")
+    check_picture(explain, "--explain")
     from api.loading import open_warm
     from indexer.shop import Shop
     from vsearch.images import Crop, ImageError
@@ -73,11 +81,14 @@ def search(
         started = time.perf_counter()
         searcher = open_warm(opened)
         seconds = time.perf_counter() - started
+        explainer = explainer_of(searcher) if explain else None
         answers: list[Answer] = []
         for number, photo in enumerate(photos, start=1):
-            drawn = numbered(sheet, number) if sheet and len(photos) > 1 else sheet
+            several = number if len(photos) > 1 else None
+            drawn = Drawings(numbered(sheet, several), numbered(explain, several))
             try:
-                answers.append(Answer(photo, ask(searcher, photo, question, drawn), sheet=drawn))
+                result = ask(searcher, photo, question, drawn, explainer)
+                answers.append(Answer(photo, result, drawn=drawn))
             except ImageError as error:
                 answers.append(Answer(photo, error=str(error)))
         terminal.failed = any(answer.error for answer in answers)
@@ -98,34 +109,55 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Drawings:
+    """The pictures that are drawn of one photo; None: not drawn."""
+
+    sheet: Path | None = None
+    explained: Path | None = None
+
+    def to_json(self) -> dict[str, str]:
+        """Return what `--json` prints of them."""
+        files = {"sheet": self.sheet, "explained": self.explained}
+        return {name: str(file) for name, file in files.items() if file}
+
+    def shown(self) -> list[RenderableType]:
+        """Return what people see of them."""
+        names = (("Contact sheet", self.sheet), ("Why", self.explained))
+        return [f"{name}: {file}" for name, file in names if file]
+
+
+@dataclass(frozen=True)
 class Answer:
     """What became of one photo: a result, or an error."""
 
     photo: Path
     result: "SearchResult | None" = None
     error: str | None = None
-    sheet: Path | None = None
+    drawn: Drawings = Drawings()
 
     def to_json(self) -> dict[str, object]:
         """Return what `--json` prints of this photo."""
         if self.result is None:
             return {"photo": str(self.photo), "error": self.error}
-        drawn = {"sheet": str(self.sheet)} if self.sheet else {}
-        return {"photo": str(self.photo), **drawn, **self.result.to_json()}
+        return {"photo": str(self.photo), **self.drawn.to_json(), **self.result.to_json()}
 
     def shown(self) -> list[RenderableType]:
         """Return what people see of this photo."""
         name = Text(f"\n{self.photo}", style="bold")
         if self.result is None:
             return [name, Text(f"Error: {self.error}", style="red")]
-        drawn = [f"Contact sheet: {self.sheet}"] if self.sheet else []
-        return [name, *result_tables(self.result), *drawn, timings_line(self.result)]
+        tables = result_tables(self.result)
+        return [name, *tables, *self.drawn.shown(), timings_line(self.result)]
 
 
 def ask(
-    searcher: "Searcher", photo: Path, question: Question, sheet: Path | None
+    searcher: "Searcher",
+    photo: Path,
+    question: Question,
+    drawn: Drawings,
+    explainer: "Explainer | None",
 ) -> "SearchResult":
-    """Search with one photo and draw its contact sheet where one is wanted."""
+    """Search with one photo and draw of it what is wanted."""
     from api.sheet import contact_sheet
     from vsearch.images import read_photo
 
@@ -133,14 +165,26 @@ def ask(
     result = searcher.search(
         data, top_k=question.top_k, categories=question.categories, crop=question.crop
     )
-    if sheet:
-        contact_sheet(searcher.shop, data, result, question.crop).save(sheet)
+    if drawn.sheet:
+        contact_sheet(searcher.shop, data, result, question.crop).save(drawn.sheet)
+    if drawn.explained and explainer:
+        from api.explain_sheet import search_explained
+
+        why = search_explained(searcher.shop, explainer, data, result, question.crop)
+        why.save(drawn.explained)
     return result
 
 
-def numbered(sheet: Path, number: int) -> Path:
-    """Return the file of one of several sheets: `out.png` becomes `out-2.png`."""
-    return sheet.with_stem(f"{sheet.stem}-{number}")
+def explainer_of(searcher: "Searcher") -> "Explainer":
+    """Load the model that answers once more, with what it takes to explain."""
+    from vsearch.explain import Explainer
+
+    return Explainer.load(searcher.shop.models / searcher.embedder.model_fingerprint)
+
+
+def numbered(file: Path | None, number: int | None) -> Path | None:
+    """Return the file of one of several pictures: `out.png` becomes `out-2.png`."""
+    return file.with_stem(f"{file.stem}-{number}") if file and number else file
 
 
 def answers_document(answers: Sequence[Answer], seconds: float) -> dict[str, object]:
