@@ -12,7 +12,7 @@ from api.report.thumbnails import Gallery
 from api.report.wording import count_of, percent
 from indexer.records import Item
 
-PAIRS = 12
+PAIRS = 9
 EXAMPLES = 4  # photos of a pair that were taken for the other
 
 
@@ -117,7 +117,7 @@ def _card(
             _side(study, gallery, faces[0]),
             tag("span", "⇄" if pair.as_first else "→", class_="arrow", aria_hidden="true"),
             _side(study, gallery, faces[1]),
-            class_="two",
+            class_="sides",
         ),
         tag("p", said),
         tag("div", _examples(study, gallery, pair, rng), class_="examples"),

@@ -13,6 +13,7 @@ from api.report.study import Study
 from api.report.thumbnails import Gallery
 from api.report.wording import count_of
 from indexer.records import Item
+from vsearch.progress import Progress, silent
 from vsearch.taxonomy import CategoryPath
 
 QUERIES, CATALOGUE = 1200, 400  # points at most, drawn at random
@@ -39,13 +40,16 @@ class Spot:
     picture: int
 
 
-def map_section(study: Study, gallery: Gallery, seed: int = 0) -> Markup | None:
+def map_section(
+    study: Study, gallery: Gallery, *, seed: int = 0, progress: Progress = silent
+) -> Markup | None:
     """Return the map of a sample of the queries and of the catalogue; None for fewer than three.
 
     Args:
         study: the evaluation.
         gallery: takes the photos.
         seed: decides the sample and the layout.
+        progress: told of the stage "report map", as one unit.
     """
     rng = np.random.default_rng(seed)
     query_vectors, asked = _queries(study, gallery, rng)
@@ -53,7 +57,9 @@ def map_section(study: Study, gallery: Gallery, seed: int = 0) -> Markup | None:
     spots = [*asked, *sold]
     if len(spots) < 3:
         return None
+    progress("report map", 0, 1)
     places = layout(np.concatenate([query_vectors, view_vectors]), seed)
+    progress("report map", 1, 1)
     names, groups = grouped([spot.category for spot in spots])
     titles = list(dict.fromkeys(spot.title for spot in spots))
     number = {title: i for i, title in enumerate(titles)}

@@ -62,7 +62,7 @@ def write_report(
         evaluation: what was asked, and what came back.
         audit: labels and photos to look at, for a section of their own.
         explanations: pairs of photos with heat maps, for another.
-        progress: told of the stage "report photos", in photos.
+        progress: told of the stages "report map" and "report photos".
 
     Raises:
         OSError: the file cannot be written.
@@ -85,7 +85,7 @@ def report_page(
         evaluation: what was asked, and what came back.
         audit: labels and photos to look at.
         explanations: pairs of photos with heat maps.
-        progress: told of the stage "report photos", in photos.
+        progress: told of the stages "report map" and "report photos".
         made: when, for the page's foot; None: now.
     """
     study = Study(evaluation)
@@ -101,7 +101,7 @@ def report_page(
         "why": explanations_section(explanations),
         "honesty": honesty_section(document),
         "unknown": unknown_section(document),
-        "map": map_section(study, tiny),
+        "map": map_section(study, tiny, progress=progress),
         "training": training_section(getattr(study.bundle, "training", {})),
         "audit": audit_section(study, small, audit),
         "queries": queries_section(study),

@@ -109,7 +109,7 @@ def _strip(study: Study, gallery: Gallery, one: Outcome) -> Markup:
     words = tag(
         "figcaption",
         tag("b", title),
-        tag("span", f"label: {guess}, {percent(one.sure, 0)}", class_="note"),
+        tag("span", f"label: {guess}, {percent(one.sure)}", class_="note"),
         tag("span", verdict, class_="verdict"),
     )
     hits = [_hit(study, gallery, one, hit, rank) for rank, hit in enumerate(one.hits[:HITS], 1)]

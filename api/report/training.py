@@ -46,7 +46,7 @@ def _charts(part: str, checks: Sequence[Mapping[str, float]]) -> list[Markup]:
     loss = Plot(steps(last), _from_zero(top), 320, 240)
     loss.line(losses, "after")
     figures = [name for name in checks[0] if name not in NOT_QUALITY]
-    quality = Plot(steps(last), shares("on val"), 320, 240)
+    quality = Plot(steps(last), shares(""), 320, 240)
     for number, name in enumerate(figures):
         points = [(check["step"], check[name]) for check in checks if 0 <= check[name] <= 1]
         quality.line(points, f"c{number}")

@@ -55,13 +55,13 @@ FIGURES = {
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """Return a share of 0..1 as `97.2 %`; a dash for None."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    """Return a share of 0..1 as `97.2 %`, never broken between two lines; a dash for None."""
+    return "–" if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def between(low: float, high: float) -> str:
     """Return an interval of shares as `86.3–88.9 %`."""
-    return f"{100 * low:.1f}–{100 * high:.1f} %"
+    return f"{100 * low:.1f}–{100 * high:.1f}\N{NO-BREAK SPACE}%"
 
 
 def count_of(number: int, one: str, many: str | None = None) -> str:

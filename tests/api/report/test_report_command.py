@@ -1,0 +1,66 @@
+"""`evaluate --report`, and what the command tells of intervals, views and unknown photos."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from api.cli import app
+from tests.api.conftest import Manifests
+from tests.api.report.page_reader import Page
+
+
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, [str(one) for one in arguments], env={"COLUMNS": "140"})
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A folder of photos of nothing that the shop sells."""
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 40, 3), np.uint8)
+        path = tmp_path / "foreign" / "noise" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return tmp_path / "foreign"
+
+
+def test_the_report_is_written_and_named(
+    trained: Path, manifests: Manifests, foreign: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    told = run(
+        "evaluate", trained / "shop", manifests.queries, "--report", file, "--unknown", foreign,
+        "--json",
+    )  # fmt: skip
+    document = json.loads(told.stdout)
+    assert document["report"] == str(file)
+    assert document["intervals"]["recall@1"][0] <= document["recall@1"]
+    page = Page(file.read_text(encoding="utf-8"))
+    assert "Painted" in page.text
+    assert {"summary", "training", "unknown"} <= set(page.ids())
+    assert [curve["name"] for curve in document["unknown"]["curves"]] == ["foreign"]
+
+
+def test_people_are_told_how_sure_the_figures_are(
+    trained: Path, manifests: Manifests, foreign: Path
+) -> None:
+    shown = run("evaluate", trained / "shop", manifests.queries, "--unknown", foreign).output
+    assert "95 % interval" in shown
+    assert "own photos, by mistake" in shown
+    assert "called unknown" in shown
+    assert "The report" not in shown
+
+
+@pytest.mark.parametrize(("file", "why"), [("report.pdf", ".html"), ("none/report.html", "folder")])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path, file: str, why: str
+) -> None:
+    told = run("evaluate", tmp_path, "queries.csv", "--report", tmp_path / file, code=2)
+    assert why in told.output
+    assert not list(tmp_path.iterdir())
