@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
 from indexer import upsert
+from indexer.decisions import Decisions
 from indexer.embedding_cache import EmbeddingCache
 from indexer.filter_queries import FilterQueries
 from indexer.import_notes import ImportNotes, insert_rejects
+from indexer.look_cache import LookCache
 from indexer.records import (
     Counts,
     FurtherOutcome,
@@ -40,7 +42,7 @@ _FROM_ITEMS = "FROM items LEFT JOIN categories USING (category_id)"
 _ORDER = "ORDER BY items.category_id, items.item_key, photos.position, photos.photo_key"
 
 
-class Catalogue(ImportNotes, EmbeddingCache, FilterQueries):
+class Catalogue(ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions):
     """All that a shop knows of its items; safe to share between threads and processes."""
 
     def upsert_items(self, rows: Iterable[ItemRow]) -> UpsertCounts:

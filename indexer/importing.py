@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from indexer.attributes import convert
+from indexer.kept_decisions import NO_PHOTO, KeptDecisions
 from indexer.manifest import Manifest
 from indexer.photo_reader import PhotoReader
 from indexer.records import HeldOut, ItemRow, PhotoFile, PhotoRow, Reject, Source, Split
@@ -32,6 +33,8 @@ class ImportReport:
         rows: rows of the catalogue manifest and of the photo manifests.
         added, changed, unchanged: items that are fine, by what became of them.
         photos_added: catalogue photos and further photos that were new.
+        kept_decisions: photos and values that stayed as a person had decided in an audit.
+        forgotten: decisions that the manifest has overtaken since, and why.
         rejects: what was not taken in, and why.
         seconds: how long it took.
     """
@@ -41,6 +44,8 @@ class ImportReport:
     changed: int = 0
     unchanged: int = 0
     photos_added: int = 0
+    kept_decisions: int = 0
+    forgotten: list[Reject] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -160,8 +165,9 @@ class _Import:
         wanted = [photo.text for entry in batch if not entry.fault for photo in entry.photos]
         files = self.photo_reader.read(self.manifest.folder, wanted)
         read = {entry.item_id: self._item_row(entry, files) for entry in batch}
-        rows = [row for row, _ in read.values()]
-        with self.shop.catalogue.transaction():
+        with self.shop.catalogue.transaction() as connection:
+            decided = KeptDecisions(connection, self.shop.path)
+            rows = [decided.item(row) for row, _ in read.values()]
             counts = self.shop.catalogue.upsert_items(rows)
             self.shop.catalogue.forgive(
                 (row.item_id, str(photo.path)) for row in rows for photo in row.photos
@@ -172,6 +178,12 @@ class _Import:
             self.rejects += [_as_it_was(fault) if kept else fault for fault in faults]
             self.rejects += entry.notes
         numbers = {entry.item_id: entry.row for entry in batch}
+        self._tell_decided(decided, numbers)
+        for row in rows:
+            if row.reason == NO_PHOTO:
+                column = self.manifest.columns.photo or ""
+                fault = self._reject(numbers[row.item_id], row.item_id, column, None, NO_PHOTO)
+                self.rejects.append(_as_it_was(fault) if row.item_id in counts.kept else fault)
         for held in counts.released:
             self._tell_released(numbers[held.taken_by], held)
         self.report.added += counts.added
@@ -207,7 +219,8 @@ class _Import:
         keys = self.shop.catalogue.item_keys({entry.item_id for entry in batch})
         wanted = [entry.photo.text for entry in batch if entry.item_id in keys]
         files = self.photo_reader.read(self.manifest.folder, wanted)
-        with self.shop.catalogue.transaction():
+        with self.shop.catalogue.transaction() as connection:
+            decided = KeptDecisions(connection, self.shop.path)
             for entry in batch:
                 if entry.item_id not in keys:
                     column = self.manifest.columns.item_id or ""
@@ -219,8 +232,11 @@ class _Import:
                 file = files[entry.photo.text]
                 if isinstance(file, str):
                     self.rejects.append(self._photo_reject(entry.item_id, entry.photo, file))
-                else:
-                    self._write_further_photo(keys[entry.item_id], entry, file)
+                    continue
+                key = decided.further(entry.item_id, keys[entry.item_id], file.content_hash)
+                if key is not None:
+                    self._write_further_photo(key, entry, file)
+                self._tell_decided(decided, {entry.item_id: entry.photo.row})
 
     def _write_further_photo(self, item_key: int, entry: PhotoEntry, file: PhotoFile) -> None:
         outcome = self.shop.catalogue.upsert_further(item_key, _photo_row(file, entry.split))
@@ -230,6 +246,16 @@ class _Import:
             self._tell_released(entry.photo.row, held)
         self.report.photos_added += outcome.change == "added"
         self.shop.catalogue.forgive([(entry.item_id, str(file.path))])
+
+    def _tell_decided(self, decided: KeptDecisions, numbers: Mapping[str, int]) -> None:
+        """Take over what was kept as decided and what was forgotten, by the rows of the items."""
+        self.report.kept_decisions += decided.kept
+        self.report.forgotten += [
+            self._reject(numbers[one.item_id], one.item_id, one.column, one.value, one.reason)
+            for one in decided.forgotten
+        ]
+        decided.kept = 0
+        decided.forgotten.clear()
 
     def _reject(self, row: int, item_id: str, column: str, value: object, why: str) -> Reject:
         return self.manifest.reader.reject(row, item_id, column, value, why)

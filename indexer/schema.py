@@ -79,7 +79,28 @@ _VERSION_1 = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+_VERSION_2 = (
+    """CREATE TABLE decisions (
+        content_hash TEXT NOT NULL,             -- the photo that was judged
+        item_id TEXT NOT NULL,                  -- the item that it stood with
+        subject TEXT NOT NULL CHECK (subject IN ('label', 'duplicate')),
+        label_column TEXT NOT NULL,             -- item_id, category or an attribute
+        verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'relabel', 'drop')),
+        before TEXT,                            -- JSON: what the manifest says
+        after TEXT,                             -- JSON: what holds instead
+        role TEXT NOT NULL CHECK (role IN ('catalogue', 'further')),
+        at TEXT NOT NULL,
+        PRIMARY KEY (content_hash, item_id, subject, label_column)
+    )""",
+    "CREATE INDEX decisions_by_item ON decisions (item_id)",
+    """CREATE TABLE looks (
+        content_hash TEXT PRIMARY KEY,
+        bits BLOB NOT NULL,                     -- difference hash, 32 bytes
+        places BLOB NOT NULL                    -- mean colours, 16 * 16 * 3 bytes
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -308,8 +308,14 @@ def test_a_damaged_catalogue_is_told_when_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.db"
     with closing(Catalogue.open(path)) as catalogue:
         catalogue.upsert_items([item(f"item{n}" * 20, f"{n:064x}") for n in range(200)])
-    whole = path.read_bytes()
-    path.write_bytes(whole[:8192] + bytes(len(whole) - 8192))
+    with closing(sqlite3.connect(path)) as connection:
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        roots = connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'items'")
+        pages = [number for (number,) in roots]
+    with path.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * size)
+            file.write(bytes(size))
     with closing(Catalogue.open(path)) as catalogue:
         with pytest.raises(ShopError, match="cannot be read"):
             list(catalogue.photos())
@@ -381,7 +387,7 @@ def test_a_migration_that_fails_leaves_the_old_version(
     with pytest.raises(ShopError, match="syntax error"):
         Catalogue.open(path)
     whole = ("ALTER TABLE items ADD COLUMN colour TEXT",)
-    monkeypatch.setattr(schema, "MIGRATIONS", (schema.MIGRATIONS[0], whole))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS[:-1], whole))
     second = Catalogue.open(path)
     assert second.counts(0).items == 1
     second.close()
