@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
 
 from api.cli.tables import listing
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
+
+if TYPE_CHECKING:
+    from indexer.evaluate import Evaluation
+    from indexer.shop import Shop
+    from vsearch.progress import Progress
 
 WEAKEST_SHOWN = 8
 QUERIES_TO_JUDGE = 4  # a label with fewer is weak or strong by chance
@@ -33,6 +38,10 @@ FIGURES = {
     "map@r": "views: how far those of the label come first",
     "ece": "calibration error of the first guess; lower is better",
 }
+NOT_JUDGED = (
+    "this index version judges nothing unknown, so the photos of --unknown tell nothing: it needs "
+    "20 val photos, and a build after the training"
+)
 THUMBNAILS = "first hit right, by the nearest 12×12 thumbnail"
 
 
@@ -91,12 +100,22 @@ def evaluate(
             progress=terminal.progress,
         )
         document = evaluation.report.to_json() | {"report": str(report) if report else None}
+        if unknown and document["unknown"] is None:
+            terminal.warn(NOT_JUDGED)
         if report is not None:
-            from api.report import write_report
-
-            write_report(report, evaluation, progress=terminal.progress)
+            draw_report(opened, evaluation, report, terminal.progress)
         written = [f"The report with pictures: {report}"] if report else []
         terminal.answer(document, *evaluation_tables(document), *written)
+
+
+def draw_report(shop: "Shop", evaluation: "Evaluation", file: Path, progress: "Progress") -> None:
+    """Write the page, with explanations of some of the answers."""
+    from api.report import reasons, write_report
+    from vsearch.explain import Explainer
+
+    explainer = Explainer.load(shop.models / evaluation.report.model)
+    why = reasons(evaluation, explainer)
+    write_report(file, evaluation, explanations=why, progress=progress)
 
 
 def check_report(path: Path) -> None:

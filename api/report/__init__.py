@@ -3,6 +3,7 @@
 from api.report.audit import Audit, DoubtfulPhoto, NearDuplicate, OddPhoto
 from api.report.explanations import Explanation
 from api.report.page import report_page, write_report
+from api.report.reasons import reasons
 
 __all__ = [
     "Audit",
@@ -10,6 +11,7 @@ __all__ = [
     "Explanation",
     "NearDuplicate",
     "OddPhoto",
+    "reasons",
     "report_page",
     "write_report",
 ]

@@ -1,14 +1,18 @@
 """`evaluate --report`, and what the command tells of intervals, views and unknown photos."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from api.cli import app
+from api.cli.evaluate import unknown_photos
+from api.report.honesty import unknown_section
 from tests.api.conftest import Manifests
 from tests.api.report.page_reader import Page
 
@@ -43,18 +47,34 @@ def test_the_report_is_written_and_named(
     assert document["intervals"]["recall@1"][0] <= document["recall@1"]
     page = Page(file.read_text(encoding="utf-8"))
     assert "Painted" in page.text
-    assert {"summary", "training", "unknown"} <= set(page.ids())
-    assert [curve["name"] for curve in document["unknown"]["curves"]] == ["foreign"]
+    assert {"summary", "training", "why", "map"} <= set(page.ids())
 
 
 def test_people_are_told_how_sure_the_figures_are(
     trained: Path, manifests: Manifests, foreign: Path
 ) -> None:
-    shown = run("evaluate", trained / "shop", manifests.queries, "--unknown", foreign).output
-    assert "95 % interval" in shown
+    told = run("evaluate", trained / "shop", manifests.queries, "--unknown", foreign)
+    assert "95 % interval" in told.stdout
+    assert "The report" not in told.stdout
+    assert "needs 20 val photos" in " ".join(told.stderr.split())  # the shop has twelve
+
+
+CURVE = {"name": "toys", "photos": 80, "auroc": 0.9, "rejected": 0.75}
+UNKNOWN = {"own": 40, "own_rejected": 0.05, "curves": [CURVE | {"points": [[0, 0], [1, 1]]}]}
+
+
+def test_unknown_photos_are_listed_and_drawn() -> None:
+    [listed] = unknown_photos(UNKNOWN)
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(listed)
+    shown = console.export_text()
+    assert "toys" in shown
     assert "own photos, by mistake" in shown
-    assert "called unknown" in shown
-    assert "The report" not in shown
+    page = Page(str(unknown_section({"unknown": UNKNOWN})))
+    assert "75.0\N{NO-BREAK SPACE}%" in page.text
+    assert "toys" in page.text
+    assert unknown_section({"unknown": None}) is None
+    assert unknown_photos(None) == []
 
 
 @pytest.mark.parametrize(("file", "why"), [("report.pdf", ".html"), ("none/report.html", "folder")])
