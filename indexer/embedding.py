@@ -86,10 +86,11 @@ class PhotoPredictions(Protocol):
         """Shape (n, labels), what rolls up the category tree; rows sum to 1 or 0."""
 
     @property
-    def familiarity(self) -> NDArray[np.float32] | None:
-        """Shape (n,), how usual a photo is among the training photos; None: the model is no judge.
+    def familiarity(self) -> NDArray[np.float32]:
+        """Shape (n, 2), how usual among the training photos, and how typical of one class.
 
-        Higher is more usual.
+        Higher is more so; (n, 1) where a photo may have several labels, (n, 0) where the model does
+        not tell.
         """
 
     @property

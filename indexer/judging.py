@@ -21,7 +21,7 @@ from indexer.labels import CATEGORY
 from indexer.records import Photo
 from indexer.shop import Shop
 from indexer.training_data import training_data
-from indexer.unknown import LEAST_VAL, VIEWS, Evidence, UnknownJudge
+from indexer.unknown import LEAST_VAL, VIEWS, Evidence, UnknownJudge, confidence_of
 from indexer.vector_index import VectorIndex
 from vsearch.data import LabelledPhoto
 from vsearch.errors import DataError
@@ -62,11 +62,9 @@ def fit_judge(
         return None
     own = np.frombuffer(bytes.fromhex("".join(told)), np.uint8).reshape(-1, 32)
     embeddings = np.stack([photo.embedding for photo in told.values()])
-    best = np.array([photo.best for photo in told.values()], np.float32)
-    usual = [photo.familiarity for photo in told.values() if photo.familiarity is not None]
     evidence = Evidence.of(
-        best,
-        np.array(usual, np.float32) if usual else None,
+        np.array([photo.confidence for photo in told.values()], np.float32),
+        np.stack([photo.familiarity for photo in told.values()]),
         _nearest(FaissIndex(vectors), embeddings, hashes, own),
     )
     return UnknownJudge.fitted(evidence, embedder.model_fingerprint, shop.settings.false_rejects)
@@ -77,8 +75,8 @@ class _Told:
     """What the network says of a photo, as far as a judge asks."""
 
     embedding: NDArray[np.float32]
-    best: float
-    familiarity: float | None
+    confidence: float
+    familiarity: NDArray[np.float32]
 
 
 def judged_by(shop: Shop) -> str:
@@ -122,13 +120,9 @@ def _told(
     missing = [photo for photo in photos if photo.content_hash not in known]
     done = len(photos) - len(missing)
     for batch, predictions in predict(embedder, missing, read):
-        usual = predictions.familiarity
-        for i, photo in enumerate(batch):
-            known[photo.content_hash] = _Told(
-                predictions.embeddings[i],
-                float(predictions.probabilities[i].max()),
-                None if usual is None else float(usual[i]),
-            )
+        sure = confidence_of(predictions, exclusive=embedder.objective.exclusive)
+        rows = zip(predictions.embeddings, sure.tolist(), predictions.familiarity, strict=True)
+        known |= {p.content_hash: _Told(*row) for p, row in zip(batch, rows, strict=True)}
         done += len(batch)
         progress("judge", done, len(photos))
     if missing:
@@ -142,25 +136,22 @@ def _read_kept(file: Path) -> dict[str, _Told]:
     """Return what an earlier build has kept; nothing where that is damaged or absent."""
     try:
         with np.load(file, allow_pickle=False) as kept:
-            columns = [kept[name] for name in ("hashes", "embeddings", "best", "familiarity")]
+            columns = [kept[name] for name in ("hashes", "embeddings", "confidence", "familiarity")]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return {}
-    rows = zip(*(columns[i].tolist() for i in (0, 2, 3)), columns[1], strict=True)
-    return {
-        content: _Told(embedding, best, None if np.isnan(usual) else usual)
-        for content, best, usual, embedding in rows
-    }
+    hashes, embeddings, confidence, familiarity = columns
+    rows = zip(embeddings, confidence.tolist(), familiarity, strict=True)
+    return {str(content): _Told(*row) for content, row in zip(hashes, rows, strict=True)}
 
 
 def _keep(file: Path, told: Mapping[str, _Told]) -> None:
     buffer = io.BytesIO()
-    usual = [np.nan if one.familiarity is None else one.familiarity for one in told.values()]
     np.savez(
         buffer,
         hashes=np.array(list(told)),
         embeddings=np.array([one.embedding for one in told.values()], np.float32),
-        best=np.array([one.best for one in told.values()], np.float32),
-        familiarity=np.array(usual, np.float32),
+        confidence=np.array([one.confidence for one in told.values()], np.float32),
+        familiarity=np.array([one.familiarity for one in told.values()], np.float32),
     )
     file.parent.mkdir(exist_ok=True)
     write_atomically(file, buffer.getvalue())

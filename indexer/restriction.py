@@ -25,14 +25,17 @@ class Restriction:
     """Where a search looked first, and whether it looked further.
 
     Attributes:
-        categories: the likely categories, the most probable first; none where none was clear.
-        probability: of all of them together.
-        widened: why the search went beyond them; None where it did not.
+        categories: the likely categories, the most probable first; none where none was clear, and
+            the search was not restricted.
+        probability: of all of them together; where none was clear, of as many as there may be.
+        widened: why the search was not restricted; None where it was.
+        beyond: how many of the hits lie beyond them, because they hold too few items.
     """
 
     categories: tuple[CategoryPath, ...]
     probability: float
     widened: str | None
+    beyond: int = 0
 
     def to_json(self) -> dict[str, object]:
         """Return what scripts read."""
@@ -40,6 +43,7 @@ class Restriction:
             "categories": [format_path(path) for path in self.categories],
             "probability": self.probability,
             "widened": self.widened,
+            "beyond": self.beyond,
         }
 
 

@@ -13,7 +13,7 @@ from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
 from indexer.records import Item
 from indexer.restriction import Restriction, likely_categories
 from indexer.shop import Shop
-from indexer.unknown import VIEWS, Evidence
+from indexer.unknown import VIEWS, Evidence, confidence_of
 from indexer.vector_index import RowRange
 from indexer.versions import IndexVersion
 from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError
@@ -185,8 +185,8 @@ class Searcher:
         if judge.model_fingerprint != self.embedder.model_fingerprint:
             return None
         nearest, _ = self.version.index.search(predictions.embeddings, VIEWS)
-        best = predictions.probabilities.max(axis=1)
-        return judge.scores(Evidence.of(best, predictions.familiarity, nearest))
+        sure = confidence_of(predictions, exclusive=self.embedder.objective.exclusive)
+        return judge.scores(Evidence.of(sure, predictions.familiarity, nearest))
 
     def classes(self, predictions: PhotoPredictions) -> Iterator[Classes]:
         """Yield what each of the photos shows."""
@@ -243,7 +243,7 @@ class Searcher:
                 within = {hit.item.key for hit in hits}
                 everywhere = self.search_embeddings(embedding[None], top_k + len(hits))[0]
                 hits += [hit for hit in everywhere if hit.item.key not in within]
-                told = replace(told, widened=f"they hold {len(within)} items")
+                told = replace(told, beyond=len(hits[:top_k]) - len(within))
             found.append(hits[:top_k])
             restrictions.append(told)
         return found, restrictions

@@ -1,9 +1,11 @@
 """“Not something we sell”: how foreign a photo looks to a shop's model and index.
 
-Three things speak against a photo: no label is likely, no view of the index is near, and its
-features are unusual among those of the training photos. Each is standardised by what it is for the
-shop's own val photos, and they are added up with the weights below. What the share `false_rejects`
-of the val photos reaches is the threshold. Photos of what is not sold are not needed for any of it.
+Up to four things speak against a photo: two labels are nearly as likely, no view of the index is
+near, its features are unusual among those of the training photos, or not typical of any class. Each
+is standardised by what it is for the shop's own val photos, and they are joined as Fisher joins
+tests (Statistical Methods for Research Workers, 1925): the logarithms of their tail probabilities
+add up, so that one strong reason is enough. The threshold is what the share `false_rejects` of the
+val photos exceeds. Photos of what is not sold are not needed for any of it.
 
 The nearest views are Sun et al., Out-of-Distribution Detection with Deep Nearest Neighbors, ICML
 2022 (arXiv:2204.06507); the threshold is split conformal prediction's, which holds for new photos
@@ -17,7 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_ndtr
 
+from indexer.embedding import PhotoPredictions
 from vsearch.calibration import sigmoid
 
 UNKNOWN_FROM = 0.5  # the score from which on a photo is called unknown
@@ -26,8 +30,8 @@ VIEWS = 5  # nearest views whose mean similarity counts
 LEAST_VAL = 20  # fewer photos do not tell a share of 5 %
 # Chosen on val photos: grocery-store's against fashion-catalogue's, and against a fifth of its own
 # products held back. See BENCHMARKS.md.
-WEIGHTS = {"confidence": 1.0, "nearness": 1.0, "familiarity": 1.0}
-_SMALLEST = 1e-6  # probability; its log-odds are bounded
+WEIGHTS = {"confidence": 1.0, "nearness": 0.5, "usualness": 0.5, "typicality": 1.0}
+_SMALLEST = 1e-6  # probability, or standard deviation
 
 
 @dataclass(frozen=True)
@@ -35,43 +39,61 @@ class Evidence:
     """What speaks for n photos being something that is sold; higher is more so.
 
     Attributes:
-        confidence: log-odds of the most probable label.
+        confidence: log of how much more probable the best label is than the second.
         nearness: mean similarity of the `VIEWS` nearest views.
-        familiarity: how usual the features are; None where the model does not tell.
+        usualness: how usual the features are; None where the model does not tell.
+        typicality: how typical of one class they are; None likewise.
     """
 
     confidence: NDArray[np.float32]
     nearness: NDArray[np.float32]
-    familiarity: NDArray[np.float32] | None
+    usualness: NDArray[np.float32] | None
+    typicality: NDArray[np.float32] | None
 
     @classmethod
     def of(
         cls,
-        best: NDArray[np.float32],
-        familiarity: NDArray[np.float32] | None,
+        confidence: NDArray[np.float32],
+        familiarity: NDArray[np.float32],
         nearest: NDArray[np.float32],
     ) -> "Evidence":
         """Collect the evidence.
 
         Args:
-            best: (n,), the probability of each photo's most probable label.
-            familiarity: (n,), as the network tells it.
+            confidence: (n,), see `confidence_of`.
+            familiarity: (n, 0 to 2), as the network tells it.
             nearest: (n, views) float32, similarities of the nearest views, -inf where there are
                 fewer.
         """
-        best = np.clip(best, _SMALLEST, 1 - _SMALLEST)
         found = np.isfinite(nearest)
         mean = np.where(found, nearest, 0).sum(axis=1) / np.maximum(found.sum(axis=1), 1)
+        told = familiarity.shape[1]
         return cls(
-            np.log(best / (1 - best)).astype(np.float32),
+            confidence,
             np.where(found.any(axis=1), mean, -1).astype(np.float32),
-            familiarity,
+            familiarity[:, 0] if told else None,
+            familiarity[:, 1] if told > 1 else None,
         )
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Return what is known, by name, (n,) each."""
         told = {name: value for name, value in vars(self).items() if value is not None}
         return {name: value.astype(np.float64) for name, value in told.items()}
+
+
+def confidence_of(predictions: PhotoPredictions, *, exclusive: bool) -> NDArray[np.float32]:
+    """Return the log of how much more probable the best label is than the second, (n,).
+
+    Args:
+        predictions: what the network says of n photos.
+        exclusive: whether a photo has exactly one label; else the labels of the category tree,
+            of which it has one, are compared.
+    """
+    shares = predictions.probabilities if exclusive else predictions.shares
+    none = np.zeros((len(shares), 2), np.float32)  # there may be fewer than two
+    best = -np.sort(-np.concatenate([shares, none], axis=1), axis=1)[:, :2]
+    first, second = np.log(np.maximum(best, _SMALLEST)).T
+    return np.asarray(first - second, np.float32)
 
 
 @dataclass(frozen=True)
@@ -131,13 +153,11 @@ class UnknownJudge:
         columns = evidence.columns()
         if columns.keys() != self.means.keys():
             raise ValueError(f"judged by {sorted(self.means)}, given {sorted(columns)}")
-        return np.sum(
-            [
-                WEIGHTS[name] * (self.means[name] - value) / self.spreads[name]
-                for name, value in columns.items()
-            ],
-            axis=0,
-        )
+        sums = np.zeros(len(evidence.confidence))
+        for name, value in columns.items():
+            # The logarithm of how seldom a photo of our own has so little of it.
+            sums -= WEIGHTS[name] * log_ndtr((value - self.means[name]) / self.spreads[name])
+        return sums
 
     def to_json(self) -> dict[str, Any]:
         """Return what the version keeps."""

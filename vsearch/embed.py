@@ -29,8 +29,9 @@ class Predictions:
     probabilities: NDArray[np.float32]  # (n, labels), 0..1; rows sum to 1 where labels exclude
     assigned: NDArray[np.bool_]  # (n, labels), the labels that each photo is given
     shares: NDArray[np.float32]  # (n, labels), what rolls up the category tree; rows sum to 1 or 0
-    # (n,), how usual the features are among the training photos': 1 is quite so, 0 is hardly.
-    familiarity: NDArray[np.float32] | None
+    # (n, 2), how usual the features are among the training photos', and how typical of one class;
+    # (n, 1) where a photo may have several labels, (n, 0) where the model does not tell.
+    familiarity: NDArray[np.float32]
     # (n,), how foreign photos look to an objective that turns some away: from .5 on those.
     foreign: NDArray[np.float32] | None
 
@@ -112,7 +113,7 @@ class Embedder:
             probabilities,
             objective.assigned(probabilities, calibration),
             objective.shares(logits, calibration, self._tree),
-            usual[:, 0] if usual.shape[1] else None,
+            usual,
             objective.foreignness(probabilities, calibration),
         )
 

@@ -45,7 +45,7 @@ from vsearch.fit_network import NetworkConfig, Training, fit_network, network_lo
 from vsearch.images import ImageError
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import Classifier, abstract_classifier
-from vsearch.models.familiarity import fitted_familiarity
+from vsearch.models.familiarity import FamiliarPhotos, fitted_familiarity
 from vsearch.models.initialise import initialise
 from vsearch.objectives import DEFAULT, LossOptions, objective_named
 from vsearch.pixels import SquareCache
@@ -200,16 +200,15 @@ class _Training:
             self.features = found.values[:, 0]
         self.progress("familiarity", 0, 1)
         projection, exclusive = network.top.projection, self.objective.exclusive
-        network.familiarity = fitted_familiarity(
+        photos = FamiliarPhotos(
             self.features,
             [photo.labels[0] for photo in self.data.train] if exclusive else None,
             len(self.data.labels),
-            (
-                np.asarray(projection.feature_mean[...]),
-                np.asarray(projection.feature_spread[...]),
-            ),
-            self.config.dim,
-            self.config.seed,
+            np.asarray(projection.feature_mean[...]),
+            np.asarray(projection.feature_spread[...]),
+        )
+        network.familiarity = fitted_familiarity(
+            photos, network.trunk.channels, self.config.dim, self.config.seed
         )
         self.progress("familiarity", 1, 1)
 

@@ -26,7 +26,7 @@ class TinyPredictions:
     probabilities: NDArray[np.float32]
     assigned: NDArray[np.bool_]
     shares: NDArray[np.float32]
-    familiarity: NDArray[np.float32] | None = None
+    familiarity: NDArray[np.float32]
     foreign: NDArray[np.float32] | None = None
 
 
@@ -90,11 +90,12 @@ class TinyEmbedder:
     def _told(
         self, embeddings: NDArray[np.float32], logits: NDArray[np.float32]
     ) -> TinyPredictions:
+        usual = embeddings[:, :2]
         if self.objective.exclusive:
             probabilities = softmax(logits)
             assigned = probabilities == probabilities.max(axis=1, keepdims=True)
             return TinyPredictions(
-                embeddings, logits, probabilities, assigned, probabilities * self._tree[None]
+                embeddings, logits, probabilities, assigned, probabilities * self._tree[None], usual
             )
         probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
         shares = np.zeros_like(logits)
@@ -102,7 +103,7 @@ class TinyEmbedder:
             shares[:, self._tree] = softmax(logits[:, self._tree])
         foreign = 1 - probabilities.max(axis=1) if self.objective.rejects else None
         return TinyPredictions(
-            embeddings, logits, probabilities, probabilities > 0.5, shares, foreign=foreign
+            embeddings, logits, probabilities, probabilities > 0.5, shares, usual, foreign
         )
 
     def uncalibrated(

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from vsearch.models.architectures import NetworkSpec
+from vsearch.models.familiarity import Familiarity
 from vsearch.models.layers import NO_VALUES
-from vsearch.models.likelihood import Likelihood
 from vsearch.models.unit_rows import EPSILON, unit_rows
 from vsearch.objectives.base import Objective
 
@@ -57,7 +57,8 @@ class Trunk(nnx.Module):
         self.compute = compute
         self.pooled = architecture.pooled
         self.mean, self.std = spec.spec.mean, spec.spec.std
-        self.size = 2 * sum(self.backbone.stage_channels[stage] for stage in self.pooled)
+        self.channels = tuple(self.backbone.stage_channels[stage] for stage in self.pooled)
+        self.size = 2 * sum(self.channels)
 
     def __call__(self, pixels: jax.Array, frozen: int = 0) -> jax.Array:
         """Map photos to pooled features (n, features) float32.
@@ -136,7 +137,9 @@ class Classifier(nnx.Module):
     ):
         self.trunk = Trunk(spec, compute, rngs=rngs)
         self.top = TopLayers(self.trunk.size, spec.dim, labels, objective, rngs=rngs)
-        self.familiarity = nnx.data(Likelihood(self.trunk.size, spec.dim) if familiar else None)
+        classes = labels if objective.exclusive else 0
+        familiarity = Familiarity(self.trunk.channels, spec.dim, classes) if familiar else None
+        self.familiarity = nnx.data(familiarity)
 
     def stage_of(self, leaf: str) -> int:
         """Return the backbone's stage of a leaf; one past the last for projection and head."""
@@ -150,7 +153,7 @@ class Classifier(nnx.Module):
         return self.top(self.trunk(pixels))
 
     def judged(self, pixels: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Map photos to embeddings (n, dim), logits (n, outputs) and familiarity (n, 1 or 0)."""
+        """Map photos to embeddings (n, dim), logits (n, outputs) and familiarity (n, 0 to 2)."""
         features = self.trunk(pixels)
         if self.familiarity is None:
             return *self.top(features), jnp.zeros((len(pixels), 0))

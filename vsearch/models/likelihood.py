@@ -14,7 +14,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from vsearch.gaussian import Gaussian, held_out_scores, sample_rows
+from vsearch.gaussian import Gaussian, held_out_scores
 
 # The share of held-out photos that lie below a logit of 0.
 EDGE = 0.05
@@ -78,30 +78,6 @@ def likelihood_values(
         "edge_score": np.array([edge]),
         "score_spread": np.array([max(middle - edge, 1e-3 * max(1.0, abs(middle)))]),
     }
-
-
-def fitted_likelihood(
-    features: NDArray[np.float16],
-    mean: NDArray[np.float32],
-    spread: NDArray[np.float32],
-    dim: int,
-    seed: int,
-) -> Likelihood:
-    """Return the likelihood of photos whose standardised features have mean 0.
-
-    Args:
-        features: (photos, features) of the training photos.
-        mean: what features are standardised by, (features,).
-        spread: likewise.
-        dim: how many axes are kept at most.
-        seed: draws which photos are held out, and which are used where there are many.
-    """
-    rng = np.random.default_rng(seed)
-    photos = features[:, None]
-    values = likelihood_values(photos, sample_rows(photos, rng), mean, spread, dim, rng)
-    likelihood: Likelihood = nnx.eval_shape(lambda: Likelihood(features.shape[-1], dim))
-    fill(likelihood, values)
-    return likelihood
 
 
 def fill(module: nnx.Module, values: Mapping[str, NDArray[np.floating]]) -> None:
