@@ -21,6 +21,7 @@ def headline(study: Study) -> Markup:
     document = study.document
     return tag(
         "section",
+        tag("h2", "Summary", class_="unseen"),
         tag(
             "div",
             tag("div", _lead(study), _asked(document), class_="words"),
@@ -30,7 +31,6 @@ def headline(study: Study) -> Markup:
         _tiles(document),
         _findings(study),
         id="summary",
-        aria_label="Summary",
     )
 
 

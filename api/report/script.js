@@ -77,7 +77,7 @@ class LazyTable {
         if (column.note) button.title = column.note;
         button.addEventListener("click", () => this.order(i));
         cell.append(button);
-      }
+      } else cell.append(make("span", "unseen", "Picture"));
       row.append(cell);
     });
     this.holder.querySelector("thead").append(row);

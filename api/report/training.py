@@ -43,10 +43,10 @@ def _charts(part: str, checks: Sequence[Mapping[str, float]]) -> list[Markup]:
     last = max(check["step"] for check in checks)
     losses = [(check["step"], check["loss"]) for check in checks]
     top = max(loss for _, loss in losses) or 1.0
-    loss = Plot(steps(last), _from_zero(top), 320, 240)
+    loss = Plot(steps(last), _from_zero(top), 400, 250)
     loss.line(losses, "after")
     figures = [name for name in checks[0] if name not in NOT_QUALITY]
-    quality = Plot(steps(last), shares(""), 320, 240)
+    quality = Plot(steps(last), shares(""), 400, 250)
     for number, name in enumerate(figures):
         points = [(check["step"], check[name]) for check in checks if 0 <= check[name] <= 1]
         quality.line(points, f"c{number}")
