@@ -84,8 +84,8 @@ def map_section(
             f"{count_of(len(asked), 'photo')} that were asked with (round) and "
             f"{count_of(len(sold), 'catalogue photo')} (square, framed): what the model finds "
             "alike lies close together. Islands are told apart well; where colours mix, products "
-            f"are mixed up. Distances between islands mean little ({way}). Drag to move it; + and − "
-            "look closer, as does the wheel once it was clicked.",
+            f"are mixed up. Distances between islands mean little ({way}). Drag to move it; + and "
+            "− look closer, as does the wheel once it was clicked.",
         ),
         _frame(len(spots)),
         data("map-data", content),

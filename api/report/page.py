@@ -28,6 +28,7 @@ from vsearch.storage import write_atomically
 
 LARGE, SMALL, TINY = 144, 64, 40  # pixels of a picture: in strips, in tables, on the map
 REJECTS_LISTED = 20
+SCRIPTS = ("page.js", "tables.js", "map.js")  # in this order: the first has what the others use
 
 TITLES = {
     "summary": "Summary",
@@ -135,13 +136,14 @@ def _pictures(large: Gallery, small: Gallery, tiny: Gallery, progress: Progress)
     return join(Markup(f"<style>{''.join(styles)}</style>"), sheet)
 
 
-def _asset(name: str) -> str:
-    return resources.files("api.report").joinpath(name).read_text(encoding="utf-8")
+def _asset(*names: str) -> str:
+    folder = resources.files("api.report")
+    return "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
 
 
 def _head(title: str) -> Markup:
     """Return the head; its policy lets nothing in from outside and runs no script but ours."""
-    digest = base64.b64encode(hashlib.sha256(_asset("script.js").encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(_asset(*SCRIPTS).encode()).digest()).decode()
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -175,7 +177,7 @@ def _body(name: str, sections: Mapping[str, Markup], pictures: Markup) -> Markup
             class_="page",
         ),
         pictures,
-        Markup(f"<script>{_asset('script.js')}</script>"),
+        Markup(f"<script>{_asset(*SCRIPTS)}</script>"),
     )
 
 

@@ -21,10 +21,18 @@ from api.report import (
     embedding_map,
     report_page,
 )
-from indexer.evaluate import Evaluation
+from indexer.evaluate import Evaluation, measure
+from indexer.shop import Shop
 from tests.api.report.conftest import HOSTILE, PATHS, PRODUCTS, Ask
 from tests.api.report.page_reader import Page
-from tests.indexer.tiny_shop import OWN_OR_FOREIGN, SEVERAL, YES_OR_NO, TinyKind
+from tests.indexer.query_photos import blurred, write_queries
+from tests.indexer.tiny_shop import (
+    OWN_OR_FOREIGN,
+    SEVERAL,
+    YES_OR_NO,
+    TinyEmbedder,
+    TinyKind,
+)
 from vsearch.data import Label
 from vsearch.taxonomy import format_path
 
@@ -163,6 +171,17 @@ def test_every_kind_of_classification_has_a_page(
     found = set(sections(page))
     assert has <= found
     assert not lacks & found
+
+
+def test_queries_that_are_all_foreign_make_a_page_too(ask: Ask, shop: Shop) -> None:
+    ask()  # builds the shop
+    photos = {"toy.png": blurred(9000, 1)}
+    rows = [{"image_path": "toy.png", "category": "Toys"}]
+    queries = write_queries(shop.path.parent / "toys", rows, photos)
+    embedder = TinyEmbedder(PRODUCTS, label_columns=("item_id",))
+    page = Page(report_page(measure(shop, queries, embedder=embedder)))
+    assert "not sold here" in page.text
+    assert "hits" not in sections(page)
 
 
 def test_a_photo_that_is_gone_leaves_a_mark_in_its_place(evaluation: Evaluation) -> None:
