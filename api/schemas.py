@@ -84,7 +84,12 @@ class Prediction(BaseModel):
         description="Every level of the tree, best first; the children of a category add up to it."
     )
     unknown: bool | None = Field(
-        description="Whether the shop sells nothing of the kind; null: not judged.", examples=[None]
+        description="Whether the shop sells nothing of the kind; null: not judged.",
+        examples=[False],
+    )
+    unknown_score: float | None = Field(
+        description="How foreign the photo looks, from 0 to 1; unknown from 0.5 on.",
+        examples=[0.03],
     )
     model: str = Field(description="The model_fingerprint.", examples=["3f9a0c1d2e4b5a69"])
     index: str = Field(description="The index version.", examples=["20260103T101500-9c1d2e4b"])
@@ -99,9 +104,28 @@ class Prediction(BaseModel):
         return cls.model_validate(result.to_json())
 
 
+class RestrictedDocument(BaseModel):
+    """Where a search with `restrict=auto` has looked."""
+
+    categories: list[PathText] = Field(
+        description="The likely categories; empty where none was clear: then among all items."
+    )
+    probability: Probability
+    widened: str | None = Field(
+        description="Why the search was not restricted; null where it was.", examples=[None]
+    )
+    beyond: int = Field(
+        description="How many of the hits lie beyond the categories, which hold too few items.",
+        examples=[0],
+    )
+
+
 class SearchAnswer(Prediction):
     """What the model sees in a photo, and the items that look like it."""
 
+    restricted: RestrictedDocument | None = Field(
+        description="Where a search with `restrict=auto` has looked; null for any other."
+    )
     hits: list[HitDocument] = Field(description="Best first; each item once.")
 
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer.classes import Classes, LabelProbability, classes_of
 from indexer.embedding import PhotoEmbedder, Pixels, load_embedder, predict
+from indexer.search import Searcher
 from indexer.shop import Shop
 from vsearch.errors import ShopError
 from vsearch.images import ImageError, load, read_photo
@@ -34,9 +35,8 @@ class Tags:
     @property
     def label(self) -> str:
         """Return the labels that the photo is given; of one that is turned away, the best label."""
-        if self.shown.unknown is not None:
-            return self.best.name
-        return " | ".join(label.name for label in self.shown.labels if label.assigned)
+        given = " | ".join(label.name for label in self.shown.labels if label.assigned)
+        return given or (self.best.name if self.shown.unknown else "")
 
     @property
     def category(self) -> str:
@@ -64,19 +64,22 @@ class Tagger:
     embedder: PhotoEmbedder
     max_bytes: int
     max_pixels: int
+    searcher: Searcher | None = None  # judges what is unknown
     unreadable: dict[Path, ImageError] = field(default_factory=dict)
 
     @classmethod
     def open(cls, shop: Shop) -> "Tagger":
-        """Load the model that serves or, before the first build, the one that was trained.
+        """Load the pair that serves or, before the first build, the model that was trained.
 
         Raises:
             ShopError: the shop has no model.
             BundleError: the model is damaged.
+            VersionError: the index that serves is damaged.
         """
-        model = shop.current().model or shop.trained_model()
-        settings = shop.settings
-        return cls(load_embedder(shop, model), settings.max_bytes, settings.max_pixels)
+        current, settings = shop.current(), shop.settings
+        embedder = load_embedder(shop, current.model or shop.trained_model())
+        searcher = Searcher.open(shop, embedder=embedder) if current.index else None
+        return cls(embedder, settings.max_bytes, settings.max_pixels, searcher)
 
     def __call__(self, photos: Sequence[Path], progress: Progress = silent) -> Iterator[Tags]:
         """Yield what each photo shows, in order; unreadable ones are left out."""
@@ -100,7 +103,11 @@ class Tagger:
         """
         jobs = map(_Reading, photos)
         for readings, predictions in predict(self.embedder, jobs, self._read):
-            answers = zip(readings, classes_of(self.embedder, predictions), strict=True)
+            if self.searcher:
+                shown = self.searcher.classes(predictions)
+            else:
+                shown = classes_of(self.embedder, predictions)
+            answers = zip(readings, shown, strict=True)
             tagged = [Tags(one.photo, shown) for one, shown in answers if one.error is None]
             failed = [Unreadable(one.photo, one.error) for one in readings if one.error]
             yield [*tagged, *failed]

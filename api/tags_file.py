@@ -30,7 +30,8 @@ class Row(NamedTuple):
         label: the labels that it is given, joined with ` | `.
         category: the best label's place in the tree, such as `Fruit > Apple`, or empty.
         probability: that of the best label, 0..1 with six decimals; empty where it is unreadable.
-        unknown: `true` or `false` where the model judges it, else empty.
+        unknown: `true` or `false` where that is judged, else empty.
+        unknown_score: how foreign it looks, 0..1 with six decimals, unknown from .5 on; or empty.
         error: why the photo cannot be read; empty where it can.
         model: the model_fingerprint of the model that was asked.
         size: bytes of the file.
@@ -43,6 +44,7 @@ class Row(NamedTuple):
     category: str
     probability: str
     unknown: str
+    unknown_score: str
     error: str
     model: str
     size: str
@@ -53,11 +55,19 @@ class Row(NamedTuple):
         """Return the row of an answer; `state` is the photo's `state_of` before it was read."""
         photo = str(answer.photo)
         if isinstance(answer, Unreadable):
-            return cls(photo, "", "", "", "", str(answer.error), model, *state)
-        judged = answer.shown.unknown
-        unknown = "" if judged is None else str(judged).lower()
-        probability = f"{answer.best.probability:.6f}"
-        return cls(photo, answer.label, answer.category, probability, unknown, "", model, *state)
+            return cls(photo, "", "", "", "", "", str(answer.error), model, *state)
+        judged, score = answer.shown.unknown, answer.shown.unknown_score
+        return cls(
+            photo,
+            answer.label,
+            answer.category,
+            f"{answer.best.probability:.6f}",
+            "" if judged is None else str(judged).lower(),
+            "" if score is None else f"{score:.6f}",
+            "",
+            model,
+            *state,
+        )
 
     @property
     def state(self) -> tuple[str, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PREDICTIONS_SHOWN = 6
 LEAST_SHOWN = 0.005
 GIVEN = "✓"
-UNKNOWN = "It shows nothing of the kind that this shop sells."
+UNKNOWN = "It shows nothing that this shop sells"
 
 
 def labels_listing(shown: "Classes") -> RenderableType:
@@ -43,7 +43,10 @@ def categories_listing(shown: "Classes") -> list[RenderableType]:
 
 def unknown_line(shown: "Classes") -> list[RenderableType]:
     """Return that a photo is turned away, where it is."""
-    return [Text(UNKNOWN, style="yellow")] if shown.unknown else []
+    if not shown.unknown:
+        return []
+    told = f"{UNKNOWN} (unknown from 0.50 on, this is {shown.unknown_score:.2f})."
+    return [Text(told, style="yellow")]
 
 
 def worth_showing(predictions: "Sequence[Prediction]") -> "Sequence[Prediction]":

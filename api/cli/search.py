@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import RenderableType
@@ -17,7 +17,8 @@ from api.cli.tables import listing
 from api.cli.terminal import Json, ShopFolder, Terminal
 
 if TYPE_CHECKING:
-    from indexer.search import Searcher, SearchResult
+    from indexer.restriction import Restriction
+    from indexer.search import Restrict, Searcher, SearchResult
     from vsearch.explain import Explainer
     from vsearch.images import Crop
     from vsearch.taxonomy import CategoryPath
@@ -40,6 +41,13 @@ def search(
             show_default=False,
         ),
     ] = None,
+    restrict: Annotated[
+        Literal["off", "auto"],
+        typer.Option(
+            help="“auto” looks within the categories that the photo is likely to show, where they "
+            "are clear; else, and where they hold too few items, among all items.",
+        ),
+    ] = "off",
     crop: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +85,7 @@ def search(
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         taxonomy = opened.taxonomy()
         within = [taxonomy.find(name) for name in category or ()]
-        question = Question(top_k, within, Crop.parse(crop) if crop else None)
+        question = Question(top_k, within, Crop.parse(crop) if crop else None, restrict)
         started = time.perf_counter()
         searcher = open_warm(opened)
         seconds = time.perf_counter() - started
@@ -106,6 +114,7 @@ class Question:
     top_k: int
     categories: Sequence["CategoryPath"]
     crop: "Crop | None"
+    restrict: "Restrict"
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,11 @@ def ask(
 
     data = read_photo(photo, max_bytes=searcher.shop.settings.max_bytes)
     result = searcher.search(
-        data, top_k=question.top_k, categories=question.categories, crop=question.crop
+        data,
+        top_k=question.top_k,
+        categories=question.categories,
+        crop=question.crop,
+        restrict=question.restrict,
     )
     if drawn.sheet:
         contact_sheet(searcher.shop, data, result, question.crop).save(drawn.sheet)
@@ -214,7 +227,20 @@ def result_tables(result: "SearchResult") -> list[RenderableType]:
     categories = categories_listing(result)
     several = sum(label.assigned for label in result.labels) > 1
     labels = [labels_listing(result)] if several or not categories else []
-    return [*labels, *categories, *unknown_line(result), found]
+    return [*labels, *categories, *unknown_line(result), *restricted_line(result.restricted), found]
+
+
+def restricted_line(restricted: "Restriction | None") -> list[RenderableType]:
+    """Return where a search that may restrict itself has looked."""
+    if restricted is None:
+        return []
+    told: dict[str, Any] = restricted.to_json()
+    if restricted.widened:
+        return [Text(f"Searched among all items: {restricted.widened}.", style="dim")]
+    where = f"Searched within {', '.join(told['categories'])} ({restricted.probability:.0%})"
+    if not restricted.beyond:
+        return [Text(f"{where}.", style="dim")]
+    return [Text(f"{where}; the last {restricted.beyond} hits lie beyond.", style="dim")]
 
 
 def timings_line(result: "SearchResult") -> Text:

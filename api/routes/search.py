@@ -12,6 +12,7 @@ from api.problems import Kind, ProblemError
 from api.routes.context import Live, OpenShop, PhotoUrls, Settings, problems
 from api.schemas import Prediction, SearchAnswer
 from api.settings import ServerSettings
+from indexer.search import Restrict
 from indexer.shop import Shop
 from vsearch.images import Crop
 from vsearch.taxonomy import CategoryPath
@@ -54,6 +55,13 @@ def search(
             examples=[["Fruit > Apple"]],
         ),
     ] = None,
+    restrict: Annotated[
+        Restrict,
+        Form(
+            description="“auto” looks within the categories that the photo is likely to show, "
+            "where they are clear."
+        ),
+    ] = "off",
     crop: CropField = None,
 ) -> SearchAnswer:
     """Find the items that look like a photo, and say what the photo shows."""
@@ -65,6 +73,7 @@ def search(
         top_k=top_k,
         categories=_within(shop, category or ()),
         crop=_crop(crop),
+        restrict=restrict,
     )
     return SearchAnswer.of_search(result, photo_url)
 

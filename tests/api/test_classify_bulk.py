@@ -61,7 +61,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def row_of(photo: Path, category: str = "Fruit > Apple", **told: str) -> Row:
-    known = Row(str(photo), "a label", category, "0.900000", "", "", MODEL, *state_of(photo))
+    known = Row(str(photo), "a label", category, "0.900000", "", "", "", MODEL, *state_of(photo))
     return known._replace(**told)
 
 

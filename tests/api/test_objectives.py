@@ -85,7 +85,9 @@ def test_it_is_trained_built_searched_and_measured(trained: Trained) -> None:
     assert document["labels"] == len(trained.searcher.embedder.bundle.labels)
     result = trained.search("test/Red-0-0.png")
     assert result.hits[0].item.category == ("Paint", "Red")
-    assert result.unknown is (False if kind.rejects else None)
+    assert result.unknown is False
+    assert result.unknown_score is not None
+    assert result.unknown_score < 0.5
     given = [label.name for label in result.labels if label.assigned]
     assert len(given) == 1 or not kind.exclusive
     figures = trained.figures()

@@ -80,7 +80,7 @@ def test_people_see_what_is_given(photos: list[Path], tmp_path: Path) -> None:
         assert "Fruit > " in shown
     own = list(tagger(SOLD, OWN_OR_FOREIGN)(photos))
     for tags in own:
-        assert ("nothing of the kind" in printed(*tags_tables(tags))) == tags.shown.unknown
+        assert ("nothing that this shop sells" in printed(*tags_tables(tags))) == tags.shown.unknown
     listed = printed(tags_listing(own, tmp_path / "photos"))
     assert listed.count("yes") == sum(bool(tags.shown.unknown) for tags in own)
 
