@@ -8,7 +8,19 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from api.cli import build, classify, demo, doctor, evaluate, search, serve, shop, train, versions
+from api.cli import (
+    build,
+    classify,
+    demo,
+    doctor,
+    evaluate,
+    search,
+    serve,
+    shop,
+    status,
+    train,
+    versions,
+)
 
 app = typer.Typer(
     name="vsearch",
@@ -20,7 +32,7 @@ app = typer.Typer(
 )
 
 COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "A shop": {"init": shop.init, "import": shop.import_, "status": shop.status},
+    "A shop": {"init": shop.init, "import": shop.import_, "status": status.status},
     "From catalogue to search": {
         "train": train.train,
         "build": build.build,

@@ -1,21 +1,14 @@
-"""`init`, `import` and `status`: the shop's folder and what is in its catalogue."""
+"""`init` and `import`: the shop's folder and what comes into its catalogue."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 
 from api.cli.progress import format_seconds
-from api.cli.tables import facts, listing
+from api.cli.rejects import REJECTS_SHOWN, show_rejects
+from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
-
-if TYPE_CHECKING:
-    from indexer.records import Reject
-
-REJECTS_SHOWN = 20
 
 
 def init(
@@ -100,74 +93,3 @@ def import_(
             ),
             *show_rejects(report.rejects[:REJECTS_SHOWN], len(report.rejects), shop),
         )
-
-
-def status(
-    shop: ShopFolder,
-    rejects: Annotated[bool, typer.Option("--rejects", help="List every reject.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Show what the shop holds: counts, model, index version, rejects."""
-    from indexer.shop import Shop
-    from indexer.version_files import read_manifest
-
-    with Terminal(as_json) as terminal, Shop.open(shop) as opened:
-        current = opened.current()
-        manifest = read_manifest(opened.indexes / current.index) if current.index else None
-        counts = opened.catalogue.counts(manifest.sequence if manifest else 0)
-        listed = opened.catalogue.rejects(None if rejects else REJECTS_SHOWN)
-        document = {
-            **asdict(counts),
-            "shop": opened.settings.name,
-            "model": current.model,
-            "version": current.index,
-            "trained_model": opened.trained_model(),
-            "views": opened.settings.views,
-            "rejects": [asdict(reject) for reject in listed],
-            "rejects_total": opened.catalogue.reject_count(),
-        }
-        terminal.answer(
-            document,
-            facts(
-                [
-                    ("shop", opened.settings.name),
-                    ("items", counts.items),
-                    ("  indexed", counts.indexed),
-                    ("  waiting", counts.waiting),
-                    ("  rejected", counts.rejected),
-                    ("model", current.model or "none yet: vsearch train"),
-                    ("version", current.index or "none yet: vsearch build"),
-                    ("views", opened.settings.views),
-                    *([("built", manifest.created)] if manifest else []),
-                    *_news(opened.trained_model(), current.model, counts.waiting),
-                ]
-            ),
-            *show_rejects(listed, opened.catalogue.reject_count(), shop),
-        )
-
-
-def _news(trained: str | None, serving: str | None, waiting: int) -> list[tuple[str, object]]:
-    """Say what the next build would bring."""
-    news: list[tuple[str, object]] = []
-    if trained != serving:
-        news.append(("trained", f"{trained}: serves from the next `vsearch build` on"))
-    if waiting and serving:
-        news.append(("next", f"`vsearch build` takes in the {waiting:,} new or changed items"))
-    return news
-
-
-def show_rejects(rejects: "Sequence[Reject]", total: int, shop: Path) -> list[RenderableType]:
-    """Return the table of rejects, and how to see those that are not in it."""
-    if not rejects:
-        return []
-    rows = [
-        (Path(one.manifest).name or "build", one.row or None, one.item_id, one.field, one.reason)
-        for one in rejects
-    ]
-    shown: list[RenderableType] = [
-        listing(("manifest", "row", "item", "field", "reason"), rows, f"\nRejected ({total:,})")
-    ]
-    if total > len(rejects):
-        more = f"… and {total - len(rejects):,} more: vsearch status {shop} --rejects"
-        shown.append(more)
-    return shown
