@@ -88,22 +88,30 @@ class Doubts:
     flagged: NDArray[np.bool_]
 
 
-def doubts_of(candidates: Candidates, given: NDArray[np.int64], labels: int) -> Doubts:
+def doubts_of(
+    candidates: Candidates,
+    given: NDArray[np.int64],
+    labels: int,
+    usual: NDArray[np.bool_] | None = None,
+) -> Doubts:
     """Judge the labels of n photos by their out-of-fold candidates.
 
     Args:
         candidates: of all photos that can be judged.
         given: shape (n,), the label that each photo has.
         labels: how many labels there are.
+        usual: shape (n,), the photos that set thresholds and may be flagged; None: all.
     """
+    counted = np.ones(len(given), bool) if usual is None else usual
     found, probabilities = candidates.labels, candidates.probabilities
     first = (found == given[:, None]).argmin(axis=1)[:, None]  # the best that is not the own
     other = np.take_along_axis(probabilities, first, axis=1)[:, 0]
     total = other + candidates.own
     # Both probabilities are 0 only where they are too small for a float: nobody knows.
     values = np.divide(other, total, out=np.full(len(given), 0.5), where=total > 0)
-    confident = confident_labels(candidates, given, thresholds(candidates.own, given, labels))
-    return Doubts(np.take_along_axis(found, first, axis=1)[:, 0], values, confident != given)
+    least = thresholds(candidates.own[counted], given[counted], labels)
+    flagged = (confident_labels(candidates, given, least) != given) & counted
+    return Doubts(np.take_along_axis(found, first, axis=1)[:, 0], values, flagged)
 
 
 def thresholds(

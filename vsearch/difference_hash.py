@@ -77,24 +77,26 @@ def near_pairs(bits: NDArray[np.uint8], most: int = NEAR_BITS) -> Iterator[NDArr
             yield np.stack([one, other], axis=1) + start
 
 
-def levels_apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Return how far two photos' colours differ at the worst of their places, of 255 levels.
+def levels_apart(ones: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return how far the colours of pairs of photos differ at the worst of their places, (m,).
 
     Brightness and contrast are matched first, one offset and one factor for all three channels:
-    another colour stays another colour.
+    another colour stays another colour. Of 255 levels.
 
     Args:
-        one: shape (16, 16, 3), uint8, the places of a `Look`.
-        other: the same of another.
+        ones: shape (m, 16, 16, 3), uint8, the places of `Look`s.
+        others: the same, of the photos that they are compared with.
     """
-    first, second = (places.astype(np.float64) for places in (one, other))
-    return max(_unmatched(first, second), _unmatched(second, first))
+    first, second = (each.reshape(len(each), -1).astype(np.float64) for each in (ones, others))
+    return np.maximum(_unmatched(first, second), _unmatched(second, first))
 
 
-def _unmatched(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    first, second = one - one.mean(), other - other.mean()
-    energy = float((first * first).sum())
-    factor = float((first * second).sum()) / energy if energy else 1.0
-    brighter = float(one.mean() - other.mean())
-    left = brighter - float(np.clip(brighter, -_BRIGHTNESS, _BRIGHTNESS))
-    return float(np.abs(first * np.clip(factor, *_CONTRAST) - second + left).max())
+def _unmatched(ones: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    means, goals = ones.mean(axis=1, keepdims=True), others.mean(axis=1, keepdims=True)
+    first, second = ones - means, others - goals
+    energy = (first * first).sum(axis=1, keepdims=True)
+    along = (first * second).sum(axis=1, keepdims=True)
+    factors = np.divide(along, energy, out=np.ones_like(energy), where=energy > 0)
+    brighter = means - goals
+    left = brighter - np.clip(brighter, -_BRIGHTNESS, _BRIGHTNESS)
+    return np.asarray(np.abs(first * np.clip(factors, *_CONTRAST) - second + left).max(axis=1))

@@ -54,12 +54,15 @@ class ColumnDoubts:
         photos: the photos that could be judged.
         given: shape (n,), int64, the label that each has, a position in the data's labels.
         doubts: theirs; suggested labels are such positions too.
+        alone: shape (n,), bool, whether no photo of the same kind (catalogue or further) teaches
+            the label: such a photo looks doubtful more easily, and is not flagged.
     """
 
     column: str
     photos: tuple[LabelledPhoto, ...]
     given: NDArray[np.int64]
     doubts: Doubts
+    alone: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -277,15 +280,18 @@ class _Column:
         own = [[place[one] for one in p.labels if one in place] for p in judging.photos]
         self.given = np.array([one[0] if one else -1 for one in own], np.int64)
         self.has = self.given >= 0
-        self.judged = np.zeros(len(own), bool)
-        self.judged[self.has] = learnable(
-            self.given[self.has],
-            judging.trained[self.has],
-            judging.fold[self.has],
-            judging.folds,
-        )
+        catalogue = np.array([photo.catalogue for photo in judging.photos], np.int64)
+        self.judged = self._learnable(self.given)
+        self.alone = ~self._learnable(2 * self.given + catalogue)
         self.rows: list[NDArray[np.int64]] = []
         self.parts: list[Candidates] = []
+
+    def _learnable(self, given: NDArray[np.int64]) -> NDArray[np.bool_]:
+        judging, learned = self.judging, np.zeros(len(given), bool)
+        learned[self.has] = learnable(
+            given[self.has], judging.trained[self.has], judging.fold[self.has], judging.folds
+        )
+        return learned
 
     def add(
         self, rows: NDArray[np.int64], logits: NDArray[np.float32], calibration: Calibration
@@ -302,10 +308,11 @@ class _Column:
         """Return the doubts of all photos that were judged, in the order of the photos."""
         rows = np.concatenate(self.rows)
         given = self.given[rows]
-        found = doubts_of(Candidates.joined(self.parts), given, len(self.labels))
+        alone, candidates = self.alone[rows], Candidates.joined(self.parts)
+        found = doubts_of(candidates, given, len(self.labels), ~alone)
         order = np.argsort(rows)
         ordered = Doubts(
             self.labels[found.suggested[order]], found.values[order], found.flagged[order]
         )
         photos = tuple(self.judging.photos[row] for row in rows[order])
-        return ColumnDoubts(self.name, photos, self.labels[given[order]], ordered)
+        return ColumnDoubts(self.name, photos, self.labels[given[order]], ordered, alone[order])

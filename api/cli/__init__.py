@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import typer
 
 from api.cli import (
+    audit,
     build,
     classify,
     demo,
@@ -37,6 +38,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "train": train.train,
         "build": build.build,
         "evaluate": evaluate.evaluate,
+        "audit": audit.audit,
         "versions": versions.versions,
         "rollback": versions.rollback,
     },

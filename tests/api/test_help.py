@@ -46,8 +46,8 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 def test_every_command_says_what_it_does() -> None:
     names = [name for panel in COMMANDS.values() for name in panel]
     assert set(names) == {
-        "init", "import", "train", "build", "evaluate", "classify", "search", "status",
-        "versions", "rollback", "serve", "demo", "doctor",
+        "init", "import", "train", "build", "evaluate", "audit", "classify", "search",
+        "status", "versions", "rollback", "serve", "demo", "doctor",
     }  # fmt: skip
     for name in names:
         result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "100"})
@@ -72,6 +72,9 @@ def test_every_command_says_what_it_does() -> None:
         ["train", "shop", "--imbalance", "some"],
         ["train", "shop", "--steps", "0"],
         ["evaluate", "shop", "queries.csv", "--where", "colour"],
+        ["audit", "shop", "--out", "a.csv", "--apply", "a.csv"],
+        ["audit", "shop", "--overwrite"],
+        ["audit", "shop", "--folds", "1"],
         ["demo", "--queries", "queries.csv"],
         ["serve", "shop", "--port", "70000"],
     ],
