@@ -97,7 +97,7 @@ def one_label_figures(
             intervals[f"top{k}"] = wilson(share, len(labelled))
         for name, figure in (("macro_top1", _macro(right, names)), ("ece", _ece(told, right))):
             figures[name] = figure(np.arange(len(labelled)))
-            intervals[name] = bootstrap(figure, len(labelled))
+            intervals[name] = bootstrap(figure, len(labelled), noise_raises=name == "ece")
     category, places = category_top1(bundle, answers.shares, known)
     return OneLabelFigures(
         **figures,

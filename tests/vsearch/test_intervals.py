@@ -1,5 +1,7 @@
 """Intervals: known values, honest coverage, and the figure always inside."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -71,18 +73,30 @@ def test_the_bootstrap_of_a_mean_is_near_the_normal_interval_and_reproducible() 
     assert bootstrap(mean, 400, seed=1) != (low, high)
 
 
-def test_the_bootstrap_of_a_calibration_error_contains_the_error() -> None:
-    rng = np.random.default_rng(2)
-    confidences = rng.uniform(0.5, 1, 600).astype(np.float32)
-    right = rng.uniform(size=600) < confidences - 0.2  # too sure of itself
+def calibration(queries: int, too_sure: float, seed: int) -> Callable[[NDArray[np.int64]], float]:
+    """Return what computes the calibration error of some of the queries of a made-up model."""
+    rng = np.random.default_rng(seed)
+    confidences = rng.beta(8, 1, queries).astype(np.float32)
+    right = rng.uniform(size=queries) < confidences - too_sure
+    return lambda rows: metrics.expected_calibration_error(confidences[rows], right[rows])
 
-    def error(rows: NDArray[np.int64]) -> float:
-        return metrics.expected_calibration_error(confidences[rows], right[rows])
 
-    found = error(np.arange(600))
-    low, high = bootstrap(error, 600)
-    assert low < found < high
-    assert low < 0.2 < high
+def test_intervals_hold_a_calibration_error_that_noise_raises() -> None:
+    true = calibration(200_000, 0.1, seed=99)(np.arange(200_000))
+    held = 0
+    for seed in range(50):
+        error = calibration(200, 0.1, seed)
+        low, high = bootstrap(error, 200, resamples=100, noise_raises=True)
+        assert low <= error(np.arange(200)) <= high
+        held += low <= true <= high
+    assert held >= 45
+
+
+def test_a_calibrated_model_may_be_as_good_as_it_looks_or_better() -> None:
+    error = calibration(480, 0.0, seed=0)
+    low, _ = bootstrap(error, 480, resamples=200, noise_raises=True)
+    assert low < 0.5 * error(np.arange(480))
+    assert bootstrap(error, 480, resamples=200)[0] > low  # percentiles would rule it out
 
 
 def test_a_figure_that_is_better_than_in_every_sample_is_the_end_of_its_interval() -> None:
