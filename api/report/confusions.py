@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from api.report.markup import Child, Markup, tag
+from api.report.markup import Child, Markup, join, tag
 from api.report.study import Face, Outcome, Study
 from api.report.thumbnails import Gallery
 from api.report.wording import count_of, percent
@@ -109,7 +109,6 @@ def _card(
     rng: np.random.Generator,
 ) -> Markup:
     faces = [_face(study, name) for name in (pair.first, pair.second)]
-    said = _said(pair, faces[0].title, faces[1].title, asked)
     return tag(
         "article",
         tag(
@@ -119,7 +118,7 @@ def _card(
             _side(study, gallery, faces[1]),
             class_="sides",
         ),
-        tag("p", said),
+        _said(pair, asked),
         tag("div", _examples(study, gallery, pair, rng), class_="examples"),
         class_="pair",
     )
@@ -141,12 +140,15 @@ def _side(study: Study, gallery: Gallery, face: Face) -> Markup:
     return tag("div", picture, tag("h3", face.title), category, class_="side")
 
 
-def _said(pair: Confusion, first: str, second: str, asked: Counter[str | None]) -> str:
-    said = f"{len(pair.as_second)} of {count_of(asked[pair.first], 'photo')} of {first} were taken "
-    said += f"for {second}"
+def _said(pair: Confusion, asked: Counter[str | None]) -> Markup:
+    told = [("Left taken for right", pair.as_second, pair.first)]
     if pair.as_first:
-        said += f", and {len(pair.as_first)} of {asked[pair.second]:,} the other way round"
-    return f"{said}."
+        told.append(("right for left", pair.as_first, pair.second))
+    parts = [
+        join(f"{words}: ", tag("b", len(taken)), f" of {count_of(asked[name], 'photo')}")
+        for words, taken, name in told
+    ]
+    return tag("p", parts[0], [["; ", part] for part in parts[1:]], ".")
 
 
 def _examples(

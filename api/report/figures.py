@@ -122,8 +122,9 @@ def _methods() -> Markup:
         "grouping by item. None of them was trained on or is in the index.",
         "Intervals hold the true figure 95 times in 100, the photos being a sample of those that "
         "customers will take. Shares: Wilson (1927). Areas under a ROC curve: Hanley and McNeil "
-        "(1982), inverted as by Newcombe (2006). All others: bootstrap over photos, bias-corrected "
-        "percentiles (Efron 1981), with a fixed seed.",
+        "(1982), inverted as by Newcombe (2006). All others: bootstrap over photos with a fixed "
+        "seed, bias-corrected percentiles (Efron 1981); for the calibration error, which few "
+        "photos make larger, the lower end is reversed (Davison and Hinkley 1997).",
         "mAP@R: Musgrave, Belongie and Lim, A Metric Learning Reality Check (2020). Calibration "
         "error: Guo et al., On Calibration of Modern Neural Networks (2017), 15 bins.",
     )
