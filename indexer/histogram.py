@@ -57,8 +57,7 @@ def _round_edges(
     """
     if low == high:
         return [low, high]
-    # By their decimal digits: 0.4 as a float is a little more than four tenths.
-    first, last = Fraction(str(low)), Fraction(str(high))
+    first, last = _fraction(low), _fraction(high)
     whole = whole or max(abs(first), abs(last)) >= _EXACT
     for step in _steps((last - first) / most):
         begin, end = math.floor(first / step), math.ceil(last / step)
@@ -75,6 +74,14 @@ def _steps(least: Fraction) -> Iterator[Fraction]:
         for factor in (1, 2, 5):
             yield factor * Fraction(10) ** exponent
         exponent += 1
+
+
+def _fraction(value: int | float) -> Fraction:
+    """Return a number by its decimal digits: 0.4 as a float is a little more than four tenths.
+
+    Where bounds are whole numbers, which floats may not be able to hold, only the exact one will do.
+    """
+    return Fraction(value) if _EXACT <= abs(value) < _WHOLE else Fraction(str(value))
 
 
 def _number(edge: Fraction) -> int | float:

@@ -163,8 +163,8 @@ _OPERANDS: dict[str, st.SearchStrategy[Operand]] = {
     "bool": st.booleans(),
     "category": paths,
 }
-_pieces = st.sampled_from(["%", "_", "\\%", "\\_", "\\\\", "r", "E", "ä", "s", "1", " ", "日"])
-patterns = st.lists(_pieces, max_size=6).map("".join)
+PIECES = ["%", "_", "\\%", "\\_", "\\\\", "r", "E", "ä", "Ä", "s", "1", " ", "日"]
+patterns = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
 
 
 @st.composite

@@ -1,15 +1,37 @@
 """Every way of answering a filter answers as plain Python does."""
 
+from itertools import product
+from pathlib import Path
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.catalogue import Catalogue
 from indexer.filter_match import matches
-from indexer.filter_syntax import Filter, fields_of, format_filter
+from indexer.filter_syntax import (
+    Field,
+    Filter,
+    Operator,
+    Predicate,
+    fields_of,
+    format_filter,
+)
 from indexer.filters import parse_filter
 from indexer.live_columns import LiveColumns
-from indexer.records import ItemRow
-from tests.indexer.filter_shop import FIELDS, catalogues, fields, filters, items, opened, quick
+from indexer.records import ItemRow, PhotoRow
+from tests.indexer.filter_shop import (
+    FIELDS,
+    PIECES,
+    TEXTS,
+    catalogues,
+    fields,
+    filters,
+    items,
+    opened,
+    quick,
+)
+
+LIKE: tuple[Operator, ...] = ("like", "contains")
 
 
 def expected(catalogue: Catalogue, wanted: Filter) -> list[int]:
@@ -27,6 +49,33 @@ def test_database_and_columns_answer_as_plain_python_does(
             there = expected(catalogue, one)
             assert catalogue.matching_keys(one).tolist() == there
             assert live.matching_keys(one).tolist() == there
+
+
+def test_patterns_hold_for_the_same_texts_everywhere() -> None:
+    brand = Field("brand", "text")
+    several = [
+        *PIECES,
+        *map("".join, product(PIECES, repeat=2)),
+        "%_ä%",
+        "1%\\%",
+        "_\\__",
+        "%F_L",
+        "x_Y",
+    ]
+    rows = [
+        ItemRow(str(n), "", ("X",), (PhotoRow(str(n), Path("/p"), 1, 1),), attributes={"brand": t})
+        for n, t in enumerate(TEXTS)
+    ]
+    with opened(rows) as catalogue:
+        live = LiveColumns(catalogue)
+        held = 0
+        for operator, pattern in product(LIKE, several):
+            wanted = Predicate(brand, operator, (pattern,))
+            there = expected(catalogue, wanted)
+            assert catalogue.matching_keys(wanted).tolist() == there
+            assert live.matching_keys(wanted).tolist() == there
+            held += len(there)
+        assert held > len(several)
 
 
 @quick
