@@ -22,6 +22,7 @@ from indexer.records import (
     Reject,
     UpsertCounts,
 )
+from indexer.view_queries import ViewQueries, is_view
 from vsearch.taxonomy import CategoryPath
 
 __all__ = [
@@ -42,7 +43,7 @@ _FROM_ITEMS = "FROM items LEFT JOIN categories USING (category_id)"
 _ORDER = "ORDER BY items.category_id, items.item_key, photos.position, photos.photo_key"
 
 
-class Catalogue(ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions):
+class Catalogue(ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions, ViewQueries):
     """All that a shop knows of its items; safe to share between threads and processes."""
 
     def upsert_items(self, rows: Iterable[ItemRow]) -> UpsertCounts:
@@ -121,8 +122,7 @@ class Catalogue(ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions
 
         Catalogue photos, and with "all" further photos of split train as well.
         """
-        condition = "split = 'train'" if views == "all" else "role = 'catalogue'"
-        return list(self._item_photos(condition))
+        return list(self._item_photos(is_view(views)))
 
     def _item_photos(self, condition: str, *values: object) -> Iterator[tuple[Item, Photo]]:
         item: Item | None = None

@@ -1,8 +1,9 @@
 """A photo in, predicted categories and similar items out: one pair of model and index."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 
 from indexer.classes import Classes, classes_of
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
+from indexer.filter_syntax import Filter
+from indexer.live_rows import LiveRows, RowFollower
+from indexer.nearest_rows import NearestRows, nearest_rows
 from indexer.records import Item
 from indexer.restriction import Restriction, likely_categories
+from indexer.selection import RowSelector, Selection, some_rows
 from indexer.shop import Shop
 from indexer.unknown import VIEWS, Evidence, confidence_of
-from indexer.vector_index import RowRange
 from indexer.versions import IndexVersion
 from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError
 from vsearch.images import Crop, load
@@ -87,9 +91,9 @@ class SearchResult(Classes):
 class Searcher:
     """Answers with one model and one index version that belong together; safe between threads.
 
-    What the catalogue has changed since the version was built shows at once where it takes away:
-    an item that is gone, rejected or no longer in the category asked for is no hit. What is new
-    waits for the next build.
+    What the catalogue has changed since the version was built shows at once: an item that is gone,
+    rejected or no longer in the category asked for is no hit, and one that is new or has new photos
+    is found as soon as the catalogue has their embeddings.
 
     Raises:
         FingerprintMismatchError: the index was made by another network.
@@ -106,6 +110,8 @@ class Searcher:
         self.shop = shop
         self.embedder = embedder
         self.version = version
+        self._follower = RowFollower(shop.catalogue, version)
+        self._selector = RowSelector(shop.columns, version)
 
     @classmethod
     def open(cls, shop: Shop, *, embedder: PhotoEmbedder | None = None) -> "Searcher":
@@ -135,16 +141,21 @@ class Searcher:
         categories: Sequence[CategoryPath] = (),
         crop: Crop | None = None,
         restrict: Restrict = "off",
+        where: Filter | None = None,
+        min_score: float = -1.0,
     ) -> SearchResult:
         """Return what the photo shows and the items that look like it.
 
         Args:
             data: the photo's file.
             top_k: how many items; all of them are found wherever so many are left.
-            categories: only items whose primary path lies within one of these; none: all.
+            categories: only items within one of these, by their primary path or a further one;
+                none: all.
             crop: the part of the photo to look at.
             restrict: “auto” looks within the likely categories first, and further where none is
-                clear or they hold too few items. Categories that are asked for go before it.
+                clear or they hold too few items. Filters that are asked for go before it.
+            where: only items for which this filter holds (see `indexer.filters`); None: all.
+            min_score: only items with a view whose cosine similarity reaches this.
 
         Raises:
             ImageError: the photo cannot be used.
@@ -154,12 +165,14 @@ class Searcher:
         seen, predictions = self._look(data, crop)
         started = time.perf_counter()
         restricted = None
-        if restrict == "auto" and not categories:
+        if restrict == "auto" and not categories and where is None:
             (hits,), (restricted,) = self.search_likely(
-                predictions.embeddings, predictions.shares, top_k
+                predictions.embeddings, predictions.shares, top_k, min_score=min_score
             )
         else:
-            (hits,) = self.search_embeddings(predictions.embeddings, top_k, categories)
+            (hits,) = self.search_embeddings(
+                predictions.embeddings, top_k, categories, where=where, min_score=min_score
+            )
         spent = 1e3 * (time.perf_counter() - started)
         stages = {stage: seen.timings[stage] for stage in ("decode", "embed")}
         timings = stages | {"search": spent, "total": seen.timings["total"] + spent}
@@ -184,7 +197,9 @@ class Searcher:
             return predictions.foreign
         if judge.model_fingerprint != self.embedder.model_fingerprint:
             return None
-        nearest, _ = self.version.index.search(predictions.embeddings, VIEWS)
+        live = self._follower.current()
+        all_rows = self._selector.select(live)
+        nearest = nearest_rows(self.version, live, all_rows, predictions.embeddings, VIEWS).scores
         sure = confidence_of(predictions, exclusive=self.embedder.objective.exclusive)
         return judge.scores(Evidence.of(sure, predictions.familiarity, nearest))
 
@@ -219,7 +234,12 @@ class Searcher:
         return result, predictions
 
     def search_likely(
-        self, embeddings: NDArray[np.float32], shares: NDArray[np.float32], top_k: int = 10
+        self,
+        embeddings: NDArray[np.float32],
+        shares: NDArray[np.float32],
+        top_k: int = 10,
+        *,
+        min_score: float = -1.0,
     ) -> tuple[list[list[SearchHit]], list[Restriction]]:
         """Return the most similar items within each photo's likely categories, and which they are.
 
@@ -230,7 +250,9 @@ class Searcher:
             embeddings: (n, dim) float32, of `PhotoPredictions`.
             shares: (n, labels) float32, likewise.
             top_k: how many items, at least 1.
+            min_score: only views whose cosine similarity reaches this.
         """
+        search = partial(self.search_embeddings, min_score=min_score)
         found, restrictions = [], []
         for embedding, own in zip(embeddings, shares, strict=True):
             told = likely_categories(self.embedder.bundle.labels, own)
@@ -238,10 +260,10 @@ class Searcher:
             if told.categories and not filled:
                 told = replace(told, widened="the likely categories hold no item")
             told = replace(told, categories=filled)
-            hits = self.search_embeddings(embedding[None], top_k, told.categories)[0]
+            hits = search(embedding[None], top_k, told.categories)[0]
             if len(hits) < top_k and told.categories:
                 within = {hit.item.key for hit in hits}
-                everywhere = self.search_embeddings(embedding[None], top_k + len(hits))[0]
+                everywhere = search(embedding[None], top_k + len(hits))[0]
                 hits += [hit for hit in everywhere if hit.item.key not in within]
                 told = replace(told, beyond=len(hits[:top_k]) - len(within))
             found.append(hits[:top_k])
@@ -253,6 +275,11 @@ class Searcher:
         embeddings: NDArray[np.float32],
         top_k: int = 10,
         categories: Sequence[CategoryPath] = (),
+        *,
+        where: Filter | None = None,
+        min_score: float = -1.0,
+        leave_out: Collection[int] = (),
+        among: NDArray[np.bool_] | None = None,
     ) -> list[list[SearchHit]]:
         """Return the most similar items of each embedding.
 
@@ -262,78 +289,90 @@ class Searcher:
         Args:
             embeddings: shape (n, dim), float32, unit length.
             top_k: how many items, at least 1.
-            categories: only items whose primary path lies within one of these; none: all.
+            categories: only items within one of these, by their primary path or a further one;
+                none: all.
+            where: only items for which this filter holds; None: all.
+            min_score: only views whose cosine similarity reaches this.
+            leave_out: keys of items that are not shown.
+            among: shape (rows,), only these rows of the version, and nothing newer; then no
+                filter is taken. None: all.
 
         Raises:
             CategoryError: the shop has no such category.
         """
         self._check_filter(top_k, categories)
-        ranges = self.version.ranges(categories)
-        available = sum(stop - start for start, stop in ranges)
+        live = self._follower.current()
+        if among is None:
+            chosen = self._selector.select(live, categories, where)
+        else:
+            chosen = some_rows(among, live)
+        return self._grouped(embeddings, top_k, live, chosen, min_score, leave_out)
+
+    def _grouped(
+        self,
+        embeddings: NDArray[np.float32],
+        top_k: int,
+        live: LiveRows,
+        chosen: Selection,
+        min_score: float,
+        leave_out: Collection[int],
+    ) -> list[list[SearchHit]]:
+        """Return the items of the nearest rows, from more and more rows until there are enough."""
+        available = chosen.count + len(chosen.delta)
         hits: list[list[SearchHit]] = [[] for _ in embeddings]
-        items = _LiveItems(self.shop, categories)
+        items = _LiveItems(self.shop, leave_out)
         pending = list(range(len(embeddings))) if available else []
         # Enough at once if the first items have no more views than is usual here.
         views = -(-self.version.manifest.rows // max(self.version.manifest.items, 1))
-        k = min(top_k * views, available)
+        k = min((top_k + len(leave_out)) * max(views, 1), available)
         while pending:
-            found = self._group(embeddings[pending], k, ranges, items)
-            for i, grouped in zip(pending, found, strict=True):
+            found = nearest_rows(self.version, live, chosen, embeddings[pending], k)
+            items.look_up(found.item_keys)
+            for i, grouped in zip(pending, _groups(found, items, min_score), strict=True):
                 hits[i] = grouped[:top_k]
-            pending = [i for i in pending if len(hits[i]) < top_k and k < available]
+            enough = found.scores[:, -1] < min_score  # no further view can count
+            pending = [
+                i
+                for i, ended in zip(pending, enough.tolist(), strict=True)
+                if len(hits[i]) < top_k and k < available and not ended
+            ]
             k = min(_WIDENING * k, available)
         return hits
-
-    def _group(
-        self,
-        embeddings: NDArray[np.float32],
-        k: int,
-        ranges: Sequence[RowRange],
-        items: "_LiveItems",
-    ) -> list[list[SearchHit]]:
-        """Return the items of the `k` nearest rows of each embedding, best first."""
-        scores, rows = self.version.index.search(embeddings, k, ranges)
-        keys = self.version.item_keys[rows]
-        photos = self.version.photo_keys[rows]
-        items.look_up(keys)
-        found = []
-        for line in zip(keys.tolist(), scores.tolist(), photos.tolist(), strict=True):
-            best: dict[int, SearchHit] = {}
-            for key, score, photo in zip(*line, strict=True):
-                item = items[key]
-                if item is not None and key not in best:
-                    best[key] = SearchHit(item, min(score, 1.0), photo)
-            found.append(list(best.values()))
-        return found
 
     def _check_filter(self, top_k: int, categories: Sequence[CategoryPath]) -> None:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         for path in categories:
             indexed = any(is_within(part.path, path) for part in self.version.categories)
-            if not indexed and path not in self.shop.taxonomy().paths:
+            if not indexed and path not in self.shop.columns.all_paths().paths:
                 raise CategoryError(
                     f"no category “{format_path(path)}” in this shop: expected a whole path, root "
                     "first"
                 )
 
 
+def _groups(found: NearestRows, items: "_LiveItems", min_score: float) -> Iterator[list[SearchHit]]:
+    """Yield the items of each query's rows, best first, each once."""
+    lines = (found.item_keys.tolist(), found.scores.tolist(), found.photo_keys.tolist())
+    for line in zip(*lines, strict=True):
+        best: dict[int, SearchHit] = {}
+        for key, score, photo in zip(*line, strict=True):
+            item = items.get(key)
+            if item is not None and key not in best and score >= min_score:
+                best[key] = SearchHit(item, min(score, 1.0), photo)
+        yield list(best.values())
+
+
 class _LiveItems(dict[int, Item | None]):
     """Items by key, looked up once; None for those that must not be shown."""
 
-    def __init__(self, shop: Shop, categories: Sequence[CategoryPath]) -> None:
-        super().__init__()
+    def __init__(self, shop: Shop, leave_out: Collection[int]) -> None:
+        super().__init__(dict.fromkeys(leave_out))
         self._shop = shop
-        self._categories = categories
 
     def look_up(self, keys: NDArray[np.int64]) -> None:
-        new = [key for key in np.unique(keys).tolist() if key not in self]
+        new = [key for key in np.unique(keys).tolist() if key not in self and key >= 0]
         known = self._shop.catalogue.get_many(new)
         for key in new:
             item = known.get(key)
-            self[key] = item if item is not None and self._shown(item) else None
-
-    def _shown(self, item: Item) -> bool:
-        return item.state == "ok" and (
-            not self._categories or any(is_within(item.category, c) for c in self._categories)
-        )
+            self[key] = item if item is not None and item.state == "ok" else None

@@ -5,12 +5,14 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self, get_args
 
 from filelock import FileLock, Timeout
 
 from indexer.catalogue import Catalogue
+from indexer.live_columns import LiveColumns
 from vsearch import images
 from vsearch.errors import BusyError, ShopError
 from vsearch.storage import write_atomically
@@ -176,6 +178,11 @@ class Shop:
     def cache(self) -> Path:
         """A folder for what can be made again; it may be deleted at any time."""
         return self.path / "cache"
+
+    @cached_property
+    def columns(self) -> LiveColumns:
+        """The items' attributes and categories in memory, which filters and facets read."""
+        return LiveColumns(self.catalogue)
 
     def current(self) -> Current:
         """Return the pair of model and index that serves.

@@ -5,7 +5,6 @@ what the shop's own pictures are good for, and what customers' photos add.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
@@ -23,24 +22,8 @@ from indexer.retrieval_figures import (
 )
 from indexer.search import Searcher, SearchHit
 from indexer.truths import Truth
-from indexer.vector_index import RowRange
-from indexer.versions import IndexVersion
-from vsearch.taxonomy import CategoryPath
 
 _BATCH = 256  # queries searched at a time: their candidates lie in memory
-
-
-@dataclass(frozen=True)
-class PartOfVersion(IndexVersion):
-    """A version of which only some rows are searched; `kept` are sorted ranges of them."""
-
-    kept: tuple[RowRange, ...]
-
-    def ranges(self, subtrees: Sequence[CategoryPath] = ()) -> list[RowRange]:
-        """Return the kept rows of items within any of the subtrees; of all items for none."""
-        within = super().ranges(subtrees)
-        parts = ((max(a, c), min(b, d)) for a, b in within for c, d in self.kept)
-        return [(start, stop) for start, stop in parts if start < stop]
 
 
 def figures_by_views(
@@ -82,10 +65,8 @@ def _search(
     searcher: Searcher, embeddings: NDArray[np.float32], part: LabelledRows
 ) -> list[list[SearchHit]]:
     """Return the nearest items of each query, by their best view among some of the rows."""
-    version = PartOfVersion(**vars(searcher.version), kept=tuple(part.ranges))
-    alone = Searcher(searcher.shop, searcher.embedder, version)
     hits: list[list[SearchHit]] = []
     for start in range(0, len(embeddings), _BATCH):
         batch = embeddings[start : start + _BATCH]
-        hits += alone.search_embeddings(batch, max(RECALL_AT))
+        hits += searcher.search_embeddings(batch, max(RECALL_AT), among=part.kept)
     return hits

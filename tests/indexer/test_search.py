@@ -3,26 +3,21 @@
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from indexer.build import build
-from indexer.records import ItemRow, PhotoRow
 from indexer.search import Searcher
 from indexer.shop import Shop
 from tests.indexer.tiny_shop import TinyEmbedder, item_row, make_shop, painted
 from vsearch.data import Label
 from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError, VersionError
 from vsearch.images import Crop, ImageError
-from vsearch.taxonomy import CategoryPath, is_within
+from vsearch.taxonomy import CategoryPath
 
 FRUIT, APPLE, PEAR, MILK = ("Fruit",), ("Fruit", "Apple"), ("Fruit", "Pear"), ("Dairy", "Milk")
 PATHS = [APPLE, MILK, FRUIT, PEAR, ("Dairy",), ("Fruit", "Apple", "Gala")]
@@ -207,89 +202,3 @@ def test_importing_search_needs_neither_faiss_nor_jax() -> None:
         [sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True
     )
     assert ran.stdout.strip() == "set()"
-
-
-def put_items(
-    shop: Shop, categories: Sequence[CategoryPath], views: Sequence[Sequence[NDArray[np.float32]]]
-) -> None:
-    """Add items with the given vectors as if their photos had been embedded."""
-    rows, vectors = [], []
-    for i, (category, own) in enumerate(zip(categories, views, strict=True)):
-        photos = []
-        for j, vector in enumerate(own):
-            name = hashlib.sha256(f"{i} {j}".encode()).hexdigest()
-            photos.append(PhotoRow(name, shop.path / name, 8, 8, position=j))
-            vectors.append((name, vector))
-        rows.append(ItemRow(f"item-{i}", "", category, tuple(photos)))
-    shop.catalogue.upsert_items(rows)
-    shop.catalogue.put_embeddings("e" * 16, vectors)
-
-
-def by_hand(
-    rows: list[tuple[int, CategoryPath, NDArray[np.float32]]],
-    live: dict[int, CategoryPath],
-    query: NDArray[np.float32],
-    top_k: int,
-    categories: list[CategoryPath],
-) -> list[tuple[int, float]]:
-    """Return (item_key, score) as the Searcher promises them, read row by row.
-
-    `rows` are item, category and vector as built; `live` the category now of items still sold.
-    """
-
-    def inside(path: CategoryPath) -> bool:
-        return not categories or any(is_within(path, wanted) for wanted in categories)
-
-    best: dict[int, tuple[np.float32, int]] = {}
-    for row, (key, category, vector) in enumerate(rows):
-        if key in live and inside(category) and inside(live[key]):
-            score = np.float32(np.dot(vector.astype(np.float64), query.astype(np.float64)))
-            if key not in best or score > best[key][0]:
-                best[key] = (score, row)
-    ranked = sorted(best, key=lambda key: (-best[key][0], best[key][1]))[:top_k]
-    return [(key, min(float(best[key][0]), 1.0)) for key in ranked]
-
-
-@settings(deadline=None, max_examples=25)
-@given(data=st.data())
-def test_search_is_what_a_plain_reading_gives(data: st.DataObject) -> None:
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), "seed"))
-    pool = rng.standard_normal((data.draw(st.sampled_from([2, 5, 200]), "vectors"), DIM))
-    pool = (pool / np.linalg.norm(pool, axis=1, keepdims=True)).astype(np.float32)
-    count = data.draw(st.integers(1, 25), "items")
-    categories = [PATHS[i] for i in rng.integers(0, len(PATHS), count)]
-    most = data.draw(st.sampled_from([1, 3, 12]), "views")
-    views = [pool[rng.integers(0, len(pool), rng.integers(1, most + 1))] for _ in range(count)]
-    with TemporaryDirectory() as folder, Shop.create(Path(folder) / "shop") as shop:
-        put_items(shop, categories, views)
-        built = shop.catalogue.views("catalogue")
-        vectors = shop.catalogue.embeddings("e" * 16, [photo.content_hash for _, photo in built])
-        rows = [(item.key, item.category, vectors[photo.content_hash]) for item, photo in built]
-        embedder = TinyEmbedder()
-        assert build(shop, embedder=embedder).embedded == 0
-        searcher = Searcher.open(shop, embedder=embedder)
-        for i in rng.permutation(count)[: data.draw(st.integers(0, count // 2), "changed")]:
-            change(shop, f"item-{i}", PATHS[rng.integers(len(PATHS))], bool(rng.integers(2)))
-        live = {item.key: item.category for item in shop.catalogue.items("ok")}
-        queries = pool[rng.integers(0, len(pool), 6)]
-        top_k = data.draw(st.integers(1, 30), "top_k")
-        indexed = sorted(set(categories) | {path[:1] for path in categories})
-        wanted = data.draw(st.lists(st.sampled_from(indexed), max_size=3), "categories")
-        answers = searcher.search_embeddings(queries, top_k, wanted)
-        for query, hits in zip(queries, answers, strict=True):
-            expected = by_hand(rows, live, query, top_k, wanted)
-            assert [hit.item.key for hit in hits] == [key for key, _ in expected]
-            assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected])
-
-
-def change(shop: Shop, item_id: str, category: CategoryPath, move: bool) -> None:
-    """Move an item to another category, or take it out of the shop."""
-    item = shop.catalogue.get(item_id)
-    assert item is not None
-    photos = shop.catalogue.photos_of(item.key)
-    if move:
-        kept = tuple(PhotoRow(p.content_hash, p.path, 8, 8, position=p.position) for p in photos)
-        shop.catalogue.upsert_items([ItemRow(item_id, "", category, kept)])
-    else:
-        for photo in photos:
-            shop.catalogue.reject_photo(photo.key, "withdrawn")

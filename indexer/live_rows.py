@@ -1,0 +1,144 @@
+"""What the catalogue has changed since an index version was built, as rows that come and go.
+
+A version never changes. Rows of photos that are no longer views, or whose item has moved to another
+category, are dead; views that the version has not, but whose embedding the catalogue holds, are the
+delta. Together they show every change as soon as it is committed, whichever process has made it. A
+change of title, price or any attribute moves no row.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalogue import Catalogue
+from indexer.versions import IndexVersion
+
+_BLOCK = 4096  # items looked up at a time
+
+
+@dataclass(frozen=True)
+class DeltaView:
+    """A view that the version has not: its photo, and its embedding (dim,) float32."""
+
+    photo_key: int
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LiveRows:
+    """The rows that count at one change sequence.
+
+    Attributes:
+        sequence: all changes up to this one are in.
+        dead: shape (rows,), bool: rows of the version that count no longer.
+        dead_rows: how many they are.
+        delta: the views of changed items that the version has not, by item key.
+    """
+
+    sequence: int
+    dead: NDArray[np.bool_]
+    dead_rows: int
+    delta: Mapping[int, tuple[DeltaView, ...]]
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """The delta's vectors, (delta rows, dim), in the order of item and photo."""
+        rows = [view.vector for _, views in sorted(self.delta.items()) for view in views]
+        return np.stack(rows) if rows else np.zeros((0, 1), np.float32)
+
+    @cached_property
+    def item_keys(self) -> NDArray[np.int64]:
+        """The item of each row of the delta, (delta rows,)."""
+        rows = [key for key, views in sorted(self.delta.items()) for _ in views]
+        return np.array(rows, np.int64)
+
+    @cached_property
+    def photo_keys(self) -> NDArray[np.int64]:
+        """The photo of each row of the delta, (delta rows,)."""
+        rows = [view.photo_key for _, views in sorted(self.delta.items()) for view in views]
+        return np.array(rows, np.int64)
+
+
+class RowFollower:
+    """Follows a catalogue's changes for one version; safe between threads.
+
+    Asking costs one look at the change log; what it costs to catch up grows with what has changed
+    since it was last asked.
+    """
+
+    def __init__(self, catalogue: Catalogue, version: IndexVersion) -> None:
+        self._catalogue = catalogue
+        self._version = version
+        self._lock = threading.Lock()
+        none = np.zeros(version.manifest.rows, np.bool_)
+        self._rows = LiveRows(version.manifest.sequence, none, 0, {})
+
+    def current(self) -> LiveRows:
+        """Return the rows that count, with all changes that are committed by now."""
+        if self._rows.sequence == self._catalogue.seq():
+            return self._rows
+        with self._lock:
+            sequence, changed = self._catalogue.changed_since(self._rows.sequence)
+            if changed:
+                self._rows = self._caught_up(sequence, changed)
+            return self._rows
+
+    def _caught_up(self, sequence: int, changed: Sequence[int]) -> LiveRows:
+        dead, delta = self._rows.dead.copy(), dict(self._rows.delta)
+        for start in range(0, len(changed), _BLOCK):
+            keys = changed[start : start + _BLOCK]
+            rows_of = self._rows_of(keys)
+            views = self._catalogue.embedded_views(
+                keys, self._version.manifest.views, self._version.embedding_fingerprint
+            )
+            for key in keys:
+                rows, own = rows_of[key], views.get(key, {})
+                photos = self._version.photo_keys[rows].tolist()
+                places = self._category_ids[rows].tolist()
+                alive = [
+                    photo in own and own[photo].category_id == place
+                    for photo, place in zip(photos, places, strict=True)
+                ]
+                dead[rows] = ~np.array(alive, np.bool_)
+                standing = {photo for photo, lives in zip(photos, alive, strict=True) if lives}
+                new = tuple(
+                    DeltaView(photo, view.vector)
+                    for photo, view in own.items()
+                    if photo not in standing and view.vector is not None
+                )
+                delta.pop(key, None)
+                if new:
+                    delta[key] = new
+        return replace(
+            self._rows,
+            sequence=sequence,
+            dead=dead,
+            dead_rows=int(np.count_nonzero(dead)),
+            delta=delta,
+        )
+
+    def _rows_of(self, keys: Sequence[int]) -> dict[int, NDArray[np.int64]]:
+        """Return the rows that the version has of each item."""
+        order, ordered = self._by_item
+        starts = np.searchsorted(ordered, keys, side="left")
+        stops = np.searchsorted(ordered, keys, side="right")
+        return {
+            key: order[start:stop] for key, start, stop in zip(keys, starts, stops, strict=True)
+        }
+
+    @cached_property
+    def _by_item(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows in the order of their items, and these items."""
+        order = np.argsort(self._version.item_keys, kind="stable")
+        return order.astype(np.int64, copy=False), self._version.item_keys[order]
+
+    @cached_property
+    def _category_ids(self) -> NDArray[np.int64]:
+        """Return the category of each row, (rows,)."""
+        parts = self._version.categories
+        lengths = [part.stop - part.start for part in parts]
+        return np.repeat(np.array([part.category_id for part in parts], np.int64), lengths)

@@ -1,0 +1,135 @@
+"""Which rows a search may find: ranges where categories alone are asked for, else a bitmap.
+
+Rows lie sorted by category, so a category and all below it are a few ranges. Attributes, and items
+that have a further path within a category, are told by the catalogue's columns in memory. It is
+always the items as they are now that decide.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.filter_syntax import CATEGORY, Filter, fields_of
+from indexer.item_columns import ItemColumns
+from indexer.live_columns import LiveColumns
+from indexer.live_rows import LiveRows
+from indexer.row_mask import RowMask, within
+from indexer.vector_index import RowRange
+from indexer.versions import IndexVersion
+from vsearch.taxonomy import CategoryPath, is_within
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows that a search may find.
+
+    Attributes:
+        ranges: rows of the version that hold all of them; None: all rows.
+        mask: shape (rows,), which of these count; None: all.
+        count: how many rows of the version count.
+        delta: places in the delta that count, ascending.
+    """
+
+    ranges: tuple[RowRange, ...] | None
+    mask: NDArray[np.bool_] | None
+    count: int
+    delta: NDArray[np.int64]
+
+
+def some_rows(among: NDArray[np.bool_], live: LiveRows) -> Selection:
+    """Return the selection of some rows of the version, (rows,) bool, and none of the delta."""
+    return _of_mask(among & ~live.dead, np.zeros(0, np.int64))
+
+
+def _of_mask(mask: NDArray[np.bool_], delta: NDArray[np.int64]) -> Selection:
+    bounds = RowMask(mask).bounds  # ascending
+    hull = ((int(bounds[0, 0]), int(bounds[-1, 1])),) if len(bounds) else ()
+    return Selection(hull, mask, int(np.count_nonzero(mask)), delta)
+
+
+class RowSelector:
+    """Finds the rows of filters in one version; safe between threads."""
+
+    def __init__(self, columns: LiveColumns, version: IndexVersion) -> None:
+        self._columns = columns
+        self._version = version
+        self._lock = threading.Lock()
+        self._placed: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+
+    def select(
+        self, live: LiveRows, categories: Sequence[CategoryPath] = (), where: Filter | None = None
+    ) -> Selection:
+        """Return the rows of items within any of the categories for which a filter holds.
+
+        Args:
+            live: the rows that count.
+            categories: an item is within one by its primary or by a further path; none: all.
+            where: the filter; None: none.
+        """
+        everything = np.arange(len(live.item_keys))
+        if where is None and not categories:
+            return self._alive(None, None, live, everything)
+        wanted = within(categories, where)
+        assert wanted is not None  # one of the two is asked for
+        columns = self._columns.current(fields_of(wanted))
+        held = np.append(columns.mask(wanted), False)  # the last one for items that are gone
+        delta = everything[held[_places(columns.keys, live.item_keys)]]
+        ranges = tuple(self._version.ranges(categories))
+        if where is None and not self._has_further(columns, categories):
+            return self._alive(ranges, None, live, delta)
+        mask = held[self._item_places(columns.keys)][self._item_of_row]
+        return self._alive(None, mask, live, delta)
+
+    def _alive(
+        self,
+        ranges: tuple[RowRange, ...] | None,
+        mask: NDArray[np.bool_] | None,
+        live: LiveRows,
+        delta: NDArray[np.int64],
+    ) -> Selection:
+        """Return the selection without dead rows."""
+        if mask is not None:
+            return _of_mask(mask & ~live.dead, delta)
+        spans = ranges if ranges is not None else ((0, self._version.manifest.rows),)
+        rows = sum(stop - start for start, stop in spans)
+        if not live.dead_rows:
+            return Selection(ranges, None, rows, delta)
+        dead = sum(int(np.count_nonzero(live.dead[start:stop])) for start, stop in spans)
+        return Selection(ranges, ~live.dead, rows - dead, delta)
+
+    def _has_further(self, columns: ItemColumns, categories: Sequence[CategoryPath]) -> bool:
+        """Say whether an item may be within the categories by a further path alone."""
+        entries = columns.columns[CATEGORY].entries
+        return any(
+            not any(is_within(primary, c) for c in categories)
+            and any(is_within(path, c) for path in further for c in categories)
+            for primary, *further in entries
+        )
+
+    @cached_property
+    def _items(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        keys, places = np.unique(self._version.item_keys, return_inverse=True)
+        return keys, places.reshape(-1)
+
+    @property
+    def _item_of_row(self) -> NDArray[np.int64]:
+        """The place of each row's item among the version's items, (rows,)."""
+        return self._items[1]
+
+    def _item_places(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the place of each of the version's items among those of the columns."""
+        with self._lock:
+            if self._placed is None or self._placed[0] is not keys:
+                self._placed = (keys, _places(keys, self._items[0]))
+            return self._placed[1]
+
+
+def _places(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where the wanted items stand among ascending keys, -1 for those that are not there."""
+    places = np.searchsorted(keys, wanted)
+    there = np.append(keys, -1)[places] == wanted
+    return np.where(there, places, -1)

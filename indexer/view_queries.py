@@ -1,0 +1,55 @@
+"""What the rows of an index read from the catalogue: views with their embeddings."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.database import Database
+
+
+@dataclass(frozen=True)
+class EmbeddedView:
+    """A view of an item in state ok: its item's category, and its embedding where there is one."""
+
+    category_id: int
+    vector: NDArray[np.float32] | None
+
+
+class ViewQueries(Database):
+    """The part of the catalogue that tells which views count."""
+
+    def embedded_views(
+        self, keys: Sequence[int], views: Literal["catalogue", "all"], fingerprint: str
+    ) -> dict[int, dict[int, EmbeddedView]]:
+        """Return the views of some items by item and photo; items that cannot be sold are absent.
+
+        Args:
+            keys: the items.
+            views: which photos are views.
+            fingerprint: of the embedding.
+        """
+        found: dict[int, dict[int, EmbeddedView]] = {}
+        for row in self._rows(
+            "SELECT item_key, category_id, photo_key, vector "
+            "FROM items JOIN photos USING (item_key) LEFT JOIN embeddings "
+            "ON embeddings.embedding_fingerprint = ? "
+            "AND embeddings.content_hash = photos.content_hash "
+            "WHERE item_key IN (SELECT value FROM json_each(?)) AND state = 'ok' "
+            f"AND {is_view(views)} ORDER BY item_key, position, photo_key",
+            fingerprint,
+            json.dumps(list(keys)),
+        ):
+            vector = row["vector"]
+            found.setdefault(row["item_key"], {})[row["photo_key"]] = EmbeddedView(
+                row["category_id"], None if vector is None else np.frombuffer(vector, "<f4")
+            )
+        return found
+
+
+def is_view(views: Literal["catalogue", "all"]) -> str:
+    """Return the condition on a photo to be a view, as SQL."""
+    return "split = 'train'" if views == "all" else "role = 'catalogue'"
