@@ -80,6 +80,13 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit",
+            help="Show in the report, too, which labels and photos look wrong; takes minutes.",
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -87,6 +94,8 @@ def evaluate(
     conditions = dict(parse_condition(text) for text in where or ())
     if report is not None:
         check_report(report)
+    elif audit:
+        raise typer.BadParameter("--audit needs --report FILE.html, which shows what it finds")
     from indexer.evaluate import measure
     from indexer.shop import Shop
 
@@ -103,19 +112,23 @@ def evaluate(
         if unknown and document["unknown"] is None:
             terminal.warn(NOT_JUDGED)
         if report is not None:
-            draw_report(opened, evaluation, report, terminal.progress)
+            draw_report(opened, evaluation, report, audit, terminal.progress)
         written = [f"The report with pictures: {report}"] if report else []
         terminal.answer(document, *evaluation_tables(document), *written)
 
 
-def draw_report(shop: "Shop", evaluation: "Evaluation", file: Path, progress: "Progress") -> None:
+def draw_report(
+    shop: "Shop", evaluation: "Evaluation", file: Path, audit: bool, progress: "Progress"
+) -> None:
     """Write the page, with explanations of some of the answers."""
-    from api.report import reasons, write_report
+    from api.report import Audit, reasons, write_report
+    from indexer.audit import audit as find_faults
     from vsearch.explain import Explainer
 
+    found = Audit.of(find_faults(shop, progress=progress)) if audit else None
     explainer = Explainer.load(shop.models / evaluation.report.model)
     why = reasons(evaluation, explainer)
-    write_report(file, evaluation, explanations=why, progress=progress)
+    write_report(file, evaluation, audit=found, explanations=why, progress=progress)
 
 
 def check_report(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from api.report.markup import Child, Markup, tag
@@ -9,6 +10,7 @@ from api.report.study import Study
 from api.report.tables import Column, lazy_table
 from api.report.thumbnails import Gallery
 from api.report.wording import count_of
+from indexer.audit_report import AuditReport
 
 PICTURES = 60  # of each kind
 
@@ -34,13 +36,13 @@ class DoubtfulPhoto:
 
 @dataclass(frozen=True)
 class NearDuplicate:
-    """Two photos that show nearly the same; `alike` is their cosine similarity."""
+    """Two photos that show nearly the same; `alike` is their cosine similarity, where known."""
 
     first: Path
     first_item: str
     second: Path
     second_item: str
-    alike: float
+    alike: float | None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,40 @@ class Audit:
     doubtful: Sequence[DoubtfulPhoto] = ()
     duplicates: Sequence[NearDuplicate] = ()
     odd: Sequence[OddPhoto] = ()
+
+    @classmethod
+    def of(cls, found: AuditReport) -> "Audit":
+        """Return what `vsearch audit` found, as the page shows it.
+
+        Variants of one product may share a photo; those are left out.
+        """
+        return cls(
+            [
+                DoubtfulPhoto(one.photo.path, one.item.item_id, one.label, one.suggested, one.doubt)
+                for one in found.suspects
+            ],
+            [
+                NearDuplicate(
+                    first.photo.path,
+                    first.item.item_id,
+                    second.photo.path,
+                    second.item.item_id,
+                    1.0 if group.same_bytes else group.alike,
+                )
+                for group in found.duplicates
+                if not group.variants
+                for first, second in pairwise(group.photos)
+            ],
+            [
+                OddPhoto(
+                    one.photo.path,
+                    one.item.item_id,
+                    f"nearer to {one.nearest_item.title} ({one.other:.2f}) than to any other photo "
+                    f"of its own item ({one.own:.2f})",
+                )
+                for one in found.odd
+            ],
+        )
 
 
 def audit_section(study: Study, gallery: Gallery, audit: Audit | None) -> Markup | None:
@@ -132,7 +168,7 @@ def _duplicates(study: Study, gallery: Gallery, found: Sequence[NearDuplicate]) 
             _picture(study, gallery, one.second, number),
             one.second_item,
             one.second.name,
-            round(one.alike, 4),
+            None if one.alike is None else round(one.alike, 4),
         ]
         for number, one in enumerate(found)
     ]

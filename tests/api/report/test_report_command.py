@@ -40,7 +40,7 @@ def test_the_report_is_written_and_named(
     file = tmp_path / "report.html"
     told = run(
         "evaluate", trained / "shop", manifests.queries, "--report", file, "--unknown", foreign,
-        "--json",
+        "--audit", "--json",
     )  # fmt: skip
     document = json.loads(told.stdout)
     assert document["report"] == str(file)
@@ -75,6 +75,10 @@ def test_unknown_photos_are_listed_and_drawn() -> None:
     assert "toys" in page.text
     assert unknown_section({"unknown": None}) is None
     assert unknown_photos(None) == []
+
+
+def test_an_audit_without_a_report_to_show_it_in_is_bad_usage(tmp_path: Path) -> None:
+    assert "--report" in run("evaluate", tmp_path, "queries.csv", "--audit", code=2).output
 
 
 @pytest.mark.parametrize(("file", "why"), [("report.pdf", ".html"), ("none/report.html", "folder")])

@@ -1,11 +1,13 @@
 """The rules behind the report's parts: what is drawn, what is shown, where it lies."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from api.report import Audit
 from api.report.charts import Axis, Plot, round_ticks, shares
 from api.report.confusions import confusions
 from api.report.embedding_map import GROUPS, OTHERS, grouped, layout
@@ -14,7 +16,10 @@ from api.report.strips import SHOWN, chosen, drawn_from
 from api.report.study import Outcome
 from api.report.thumbnails import Gallery
 from api.report.wording import percent
-from indexer.records import Item
+from indexer.audit_report import AuditReport, DoubtfulLabel
+from indexer.near_duplicates import DuplicateGroup, SharedPhoto
+from indexer.odd_photos import OddPhoto as FoundOdd
+from indexer.records import Item, Photo
 from indexer.search import SearchHit
 from vsearch.images import ImageError, ImageProblem
 
@@ -188,3 +193,38 @@ def test_photos_are_read_once_and_those_that_cannot_be_are_crossed_out() -> None
     gallery.place("b", lambda: colour(200))
     assert len(gallery.sheets(lambda *call: told.append(call), "photos")) == 1
     assert told == [("photos", 0, 2), ("photos", 1, 2), ("photos", 2, 2)]
+
+
+def test_an_audit_is_shown_without_what_variants_share() -> None:
+    def photo(name: str) -> Photo:
+        return Photo(1, 1, name, Path(name), "further", "train", 0, 8, 8)
+
+    one, other = ITEM, replace(ITEM, item_id="b", title="B")
+    shared = tuple(SharedPhoto(item, photo(item.item_id)) for item in (one, other, one))
+    found = AuditReport(
+        model="m",
+        label_columns=("item_id",),
+        features=None,
+        refused=None,
+        labels=(
+            DoubtfulLabel(one, photo("x"), "item_id", "a", "b", 0.9, True, False),
+            DoubtfulLabel(one, photo("y"), "item_id", "a", "b", 0.1, False, False),
+        ),
+        not_judged=0,
+        settled=0,
+        duplicates=(
+            DuplicateGroup(shared, variants=False, same_bytes=False, alike=None),
+            DuplicateGroup(shared[:2], variants=False, same_bytes=True, alike=0.7),
+            DuplicateGroup(shared[:2], variants=True, same_bytes=True, alike=1.0),
+        ),
+        odd=(FoundOdd(one, photo("z"), other, photo("w"), 0.25, 0.75),),
+        views=3,
+    )
+    audit = Audit.of(found)
+    assert [(row.path.name, row.suggested) for row in audit.doubtful] == [("x", "b")]
+    assert [(row.first_item, row.second_item, row.alike) for row in audit.duplicates] == [
+        ("a", "b", None),
+        ("b", "a", None),
+        ("a", "b", 1.0),
+    ]
+    assert "nearer to B (0.75)" in audit.odd[0].reason
