@@ -8,7 +8,7 @@ from typing import Any
 
 from indexer.filter_syntax import And, Field, Filter, Kind, Not, Operand, Or, Predicate
 from indexer.records import Item
-from indexer.text_patterns import compile_pattern
+from indexer.text_patterns import text_test
 from vsearch.taxonomy import is_within
 
 _COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -63,10 +63,8 @@ def predicate_holds(predicate: Predicate, values: tuple[Operand, ...]) -> bool:
 def _holds(predicate: Predicate, value: Any) -> bool:  # noqa: ANN401 (compared with its own kind)
     operands: tuple[Any, ...] = predicate.operands
     match predicate.operator:
-        case "like":
-            return compile_pattern(operands[0]).fullmatch(value.casefold()) is not None
-        case "contains":
-            return operands[0].casefold() in value.casefold()
+        case "like" | "contains":
+            return text_test(predicate.operator, operands[0])(value.casefold())
         case "within":
             return any(is_within(value, subtree) for subtree in operands)
         case "between":

@@ -19,8 +19,8 @@ class FilterQueries(Database):
     def matching_keys(self, wanted: Filter) -> NDArray[np.int64]:
         """Return the keys of the items in state ok that a filter holds for, ascending.
 
-        Reads every item, so the time grows with the catalogue (0.6 s for a million items); a
-        process that answers many filters keeps `LiveColumns` instead.
+        Reads every item, so the time grows with the catalogue (about a second for a million
+        items); a process that answers many filters keeps `LiveColumns` instead.
 
         Returns:
             Shape (items,), int64.

@@ -79,7 +79,7 @@ def _steps(least: Fraction) -> Iterator[Fraction]:
 def _fraction(value: int | float) -> Fraction:
     """Return a number by its decimal digits: 0.4 as a float is a little more than four tenths.
 
-    Where bounds are whole numbers, which floats may not be able to hold, only the exact one will do.
+    Where bounds are whole numbers that no float may equal, only the exact one will do.
     """
     return Fraction(value) if _EXACT <= abs(value) < _WHOLE else Fraction(str(value))
 

@@ -8,7 +8,7 @@ millisecond a predicate, however many of them match.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.filter_match import predicate_holds
 from indexer.filter_syntax import And, Field, Filter, Not, Or, Predicate
+from indexer.text_patterns import text_test
 from vsearch.taxonomy import CategoryPath
 
 Entry = str | int | float | bool | tuple[CategoryPath, ...]
@@ -67,28 +68,36 @@ class Column:
             table[:-1] = self._entries_hold(replace(predicate, negated=False)) ^ predicate.negated
         return table[self.codes]
 
+    @cached_property
+    def _folded(self) -> list[str]:
+        """The texts without their case, kept: folding a million titles takes longer than a test."""
+        return [text.casefold() for text in self.entries]
+
     def _entries_hold(self, predicate: Predicate) -> NDArray[np.bool_]:
         held = np.zeros(len(self.entries), np.bool_)
-        if span := _SPANS.get(predicate.operator):
-            held[slice(*span(self.entries, predicate.operands))] = True
-        elif predicate.operator in {"=", "in"} and predicate.field.kind != "category":
-            for operand in predicate.operands:
-                held[slice(*_SPANS["between"](self.entries, (operand, operand)))] = True
-        else:
-            for place, entry in enumerate(self.entries):
-                paths = entry if isinstance(entry, tuple) else (entry,)
-                held[place] = predicate_holds(predicate, paths)
+        match predicate.operator:
+            case "like" | "contains":
+                holds = text_test(predicate.operator, str(predicate.operands[0]))
+                held[:] = [holds(text) for text in self._folded]
+            case "=" | "in" if predicate.field.kind != "category":
+                for operand in predicate.operands:
+                    held[slice(*_SPANS["between"](self.entries, (operand, operand)))] = True
+            case operator if span := _SPANS.get(operator):
+                held[slice(*span(self.entries, predicate.operands))] = True
+            case _:
+                for place, paths in enumerate(self.entries):
+                    held[place] = predicate_holds(predicate, paths)
         return held
 
     def patched(self, places: NDArray[np.intp], entries: Sequence[Entry | None]) -> Self:
         """Return the column with other values at some items, None for no value."""
-        codes = self.codes.copy()
         new: dict[Entry, int] = {}
-        for place, entry in zip(places.tolist(), entries, strict=True):
-            codes[place] = self._code(entry, new)
-        if not new:
-            return replace(self, codes=codes)
-        return self.of((*self.entries, *new), codes)
+        told = np.array([self._code(entry, new) for entry in entries], np.int32)
+        if np.array_equal(told, self.codes[places]):
+            return self
+        codes = self.codes.copy()
+        codes[places] = told
+        return self.of((*self.entries, *new), codes) if new else replace(self, codes=codes)
 
     def moved(self, places: NDArray[np.intp], kept: NDArray[np.bool_], items: int) -> "Column":
         """Return the column for other items: those that are kept come to stand at `places`."""
@@ -158,7 +167,9 @@ class ItemColumns:
             found: those that still exist, with their values in the order of `columns`.
         """
         wider = self._with_room_for(np.array(sorted(found), np.int64))
-        known = np.array([key for key in changed if key in found or key in self], np.int64)
+        # An item that came and went since is in neither.
+        known = np.array(changed, np.int64)
+        known = known[wider._has(known)]
         places = np.searchsorted(wider.keys, known)
         nothing: Change = (False, (None,) * len(self.columns))
         changes = [found.get(key, nothing) for key in known.tolist()]
@@ -183,13 +194,17 @@ class ItemColumns:
             columns[field] = column.moved(places, both, len(self.keys))
         return replace(self, columns=columns)
 
-    def __contains__(self, key: int) -> bool:
-        place = int(np.searchsorted(self.keys, key))
-        return place < len(self.keys) and bool(self.keys[place] == key)
+    def _has(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which of some items are here; quicker than `np.isin` for a few."""
+        places = np.searchsorted(self.keys, keys)
+        known = np.zeros(len(keys), np.bool_)
+        inside = places < len(self.keys)
+        known[inside] = self.keys[places[inside]] == keys[inside]
+        return known
 
     def _with_room_for(self, keys: NDArray[np.int64]) -> "ItemColumns":
         """Return the same with items added, without any value as yet."""
-        if all(key in self for key in keys.tolist()):
+        if self._has(keys).all():
             return self
         wider = np.union1d(self.keys, keys)
         places = np.searchsorted(wider, self.keys)

@@ -1,9 +1,9 @@
 """Columns of the catalogue that follow its changes: what a process that answers many filters keeps.
 
-A field is read when it is first asked for (about a second for a million items) and stays in memory
-(4 bytes an item and its distinct values). From then on the change log says which items to read
-again, so every answer is as fresh as the catalogue. Nothing is written to disk, and no index
-version depends on it.
+A field is read when it is first asked for (one or two seconds for a million items; several at once
+take little longer) and stays in memory (4 bytes an item and its distinct values). From then on the
+change log says which items to read again, so every answer is as fresh as the catalogue. Nothing is
+written to disk, and no index version depends on it.
 """
 
 import json

@@ -1,7 +1,26 @@
-"""Patterns of `like`: `%` is any characters, `_` any one, after a backslash each is itself."""
+"""Texts compared loosely: `contains`, and the patterns of `like`; neither minds the case.
+
+In a pattern `%` stands for any characters and `_` for one; after a backslash each is itself.
+"""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Literal
+
+
+def text_test(operator: Literal["like", "contains"], told: str) -> Callable[[str], bool]:
+    """Return the test of a casefolded text.
+
+    Args:
+        operator: how it is compared.
+        told: with what, as written in a filter.
+    """
+    if operator == "contains":
+        part = told.casefold()
+        return lambda text: part in text
+    pattern = compile_pattern(told)
+    return lambda text: pattern.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=256)
