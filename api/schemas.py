@@ -120,8 +120,19 @@ class RestrictedDocument(BaseModel):
     )
 
 
+class SamePhotoDocument(BaseModel):
+    """The item that the catalogue has the very photo of."""
+
+    item_id: str = Field(examples=["Granny-Smith"])
+    same_file: bool = Field(description="Whether the bytes are the same, or the picture alone.")
+
+
 class SearchAnswer(Prediction):
     """What the model sees in a photo, and the items that look like it."""
+
+    same_photo: SamePhotoDocument | None = Field(
+        description="The item that the catalogue has this very photo of; null where it has not."
+    )
 
     restricted: RestrictedDocument | None = Field(
         description="Where a search with `restrict=auto` has looked; null for any other."

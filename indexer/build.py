@@ -35,7 +35,7 @@ class BuildReport:
         embedded: photos that went through the network.
         photos_reused: photos of the index whose embedding was there already.
         indexed: items that can be found.
-        waiting: items changed since the build began.
+        waiting: items changed since the build began, with photos that are not embedded yet.
         rejected: items without a usable category or photo.
         rows: views in the index.
         version: the version that serves now.
@@ -98,7 +98,8 @@ def build(
             version = write_version(shop, recipe, rows, vectors, judge)
         _publish(shop, Current(embedder.model_fingerprint, version.name))
         prune(shop)
-        counts = shop.catalogue.counts(version.manifest.sequence)
+        told = version.manifest
+        counts = shop.catalogue.counts(told.sequence, told.embedding_fingerprint, told.views)
     return BuildReport(
         embedded=embedded,
         photos_reused=max(0, version.manifest.photos - embedded),

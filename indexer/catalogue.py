@@ -148,12 +148,30 @@ class Catalogue(ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions
         row = self._row("SELECT coalesce(max(seq), 0) AS seq FROM changes")
         return int(row["seq"]) if row else 0
 
-    def counts(self, index_seq: int) -> Counts:
-        """Count items; `index_seq` is the change sequence of the current index, 0 without one."""
+    def counts(
+        self,
+        index_seq: int,
+        fingerprint: str = "",
+        views: Literal["catalogue", "all"] = "catalogue",
+    ) -> Counts:
+        """Count items.
+
+        An item that was changed since the index was built is found all the same once its views have
+        embeddings; until then it waits.
+
+        Args:
+            index_seq: the change sequence of the current index, 0 without one.
+            fingerprint: of the embedding that the index holds; empty without one.
+            views: which photos are its views.
+        """
         row = self._row(
             "SELECT count(*) AS items, coalesce(sum(state = 'rejected'), 0) AS rejected, "
-            "coalesce(sum(state = 'ok' AND seq <= ?), 0) AS indexed FROM items",
+            "coalesce(sum(state = 'ok' AND (seq <= ?1 OR (?2 != '' AND NOT EXISTS (SELECT 1 "
+            "FROM photos LEFT JOIN embeddings ON embeddings.content_hash = photos.content_hash "
+            "AND embedding_fingerprint = ?2 WHERE photos.item_key = items.item_key "
+            f"AND {is_view(views)} AND vector IS NULL)))), 0) AS indexed FROM items",
             index_seq,
+            fingerprint,
         )
         assert row is not None  # an aggregate always has one row
         items, indexed, rejected = row["items"], row["indexed"], row["rejected"]

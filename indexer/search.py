@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.classes import Classes, classes_of
+from indexer.close_matches import SamePhoto, same_photo
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
 from indexer.filter_syntax import Filter
 from indexer.live_rows import LiveRows, RowFollower
 from indexer.nearest_rows import NearestRows, nearest_rows
 from indexer.records import Item
 from indexer.restriction import Restriction, likely_categories
+from indexer.search_hits import SearchHit
 from indexer.selection import RowSelector, Selection, some_rows
 from indexer.shop import Shop
 from indexer.unknown import VIEWS, Evidence, confidence_of
@@ -24,38 +26,10 @@ from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError
 from vsearch.images import Crop, load
 from vsearch.taxonomy import CategoryPath, format_path, is_within
 
+__all__ = ["Restrict", "SearchHit", "SearchResult", "Searcher"]
+
 _WIDENING = 4
 Restrict = Literal["off", "auto"]
-
-
-@dataclass(frozen=True)
-class SearchHit:
-    """An item that looks like the photo, by its most similar view.
-
-    Attributes:
-        item: the item as the catalogue has it now.
-        score: cosine similarity of the view, -1..1.
-        photo_key: the view.
-    """
-
-    item: Item
-    score: float
-    photo_key: int
-
-    @property
-    def group_id(self) -> str | None:
-        """What joins the item with the variants of the same product."""
-        return self.item.group_id
-
-    def to_json(self) -> dict[str, object]:
-        """Return what scripts read."""
-        return {
-            "item_id": self.item.item_id,
-            "title": self.item.title,
-            "score": self.score,
-            "category": format_path(self.item.category),
-            "group_id": self.group_id,
-        }
 
 
 @dataclass(frozen=True)
@@ -68,6 +42,8 @@ class SearchResult(Classes):
         index: name of the index version that answered.
         timings: milliseconds by stage ("decode", "embed", "search") and in "total".
         restricted: where a search with `restrict="auto"` looked; None for any other.
+        same_photo: the item that the catalogue has this very photo of; None where it has not, or
+            only a part of the photo was looked at.
     """
 
     hits: tuple[SearchHit, ...]
@@ -75,6 +51,7 @@ class SearchResult(Classes):
     index: str
     timings: dict[str, float]
     restricted: Restriction | None = None
+    same_photo: SamePhoto | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return what scripts read."""
@@ -84,6 +61,7 @@ class SearchResult(Classes):
             "model": self.model,
             "index": self.index,
             "restricted": self.restricted.to_json() if self.restricted else None,
+            "same_photo": self.same_photo.to_json() if self.same_photo else None,
             "timings": self.timings,
         }
 
@@ -173,10 +151,49 @@ class Searcher:
             (hits,) = self.search_embeddings(
                 predictions.embeddings, top_k, categories, where=where, min_score=min_score
             )
+        same = None if crop else same_photo(self.shop, data, hits)
         spent = 1e3 * (time.perf_counter() - started)
         stages = {stage: seen.timings[stage] for stage in ("decode", "embed")}
         timings = stages | {"search": spent, "total": seen.timings["total"] + spent}
-        return replace(seen, hits=tuple(hits), restricted=restricted, timings=timings)
+        return replace(
+            seen, hits=tuple(hits), restricted=restricted, same_photo=same, timings=timings
+        )
+
+    def similar(
+        self,
+        item_id: str,
+        *,
+        top_k: int = 10,
+        categories: Sequence[CategoryPath] = (),
+        where: Filter | None = None,
+        min_score: float = -1.0,
+    ) -> list[SearchHit]:
+        """Return the items that look like an item of the shop, itself left out.
+
+        It is asked with the item's first catalogue photo that has an embedding.
+
+        Raises:
+            ShopError: there is no such item, it cannot be sold, or it waits for its embedding.
+            CategoryError: the shop has no such category.
+        """
+        item = self.shop.catalogue.get(item_id)
+        if item is None or item.state != "ok":
+            told = f": it is rejected, {item.reason}" if item else ""
+            raise ShopError(f"the shop has no item “{item_id}” that can be searched with{told}")
+        made_by = self.version.embedding_fingerprint
+        views = self.shop.catalogue.embedded_views([item.key], "catalogue", made_by)
+        vectors = [v.vector for v in views.get(item.key, {}).values() if v.vector is not None]
+        if not vectors:
+            raise ShopError(f"item “{item_id}” waits for its embedding: run `vsearch build`")
+        (hits,) = self.search_embeddings(
+            vectors[0][None],
+            top_k,
+            categories,
+            where=where,
+            min_score=min_score,
+            leave_out=[item.key],
+        )
+        return hits
 
     def classify(self, data: bytes, *, crop: Crop | None = None) -> SearchResult:
         """Return what the photo shows, without hits.

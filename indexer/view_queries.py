@@ -49,6 +49,15 @@ class ViewQueries(Database):
             )
         return found
 
+    def item_with_photo(self, content_hash: str) -> str | None:
+        """Return the item in state ok that has this photo, held-out ones left out; else None."""
+        row = self._row(
+            "SELECT item_id FROM items JOIN photos USING (item_key) WHERE content_hash = ? "
+            "AND state = 'ok' AND split = 'train' ORDER BY role, item_key LIMIT 1",
+            content_hash,
+        )
+        return str(row["item_id"]) if row else None
+
 
 def is_view(views: Literal["catalogue", "all"]) -> str:
     """Return the condition on a photo to be a view, as SQL."""

@@ -77,6 +77,13 @@ def near_pairs(bits: NDArray[np.uint8], most: int = NEAR_BITS) -> Iterator[NDArr
             yield np.stack([one, other], axis=1) + start
 
 
+def is_copy(one: Look, other: Look) -> bool:
+    """Say whether two photos are copies of the same picture."""
+    bits = int(np.bitwise_count(one.bits ^ other.bits).sum())
+    apart = levels_apart(one.places[None], other.places[None])[0]
+    return bits <= NEAR_BITS and bool(apart <= NEAR_LEVELS)
+
+
 def levels_apart(ones: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return how far the colours of pairs of photos differ at the worst of their places, (m,).
 

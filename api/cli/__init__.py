@@ -18,6 +18,7 @@ from api.cli import (
     search,
     serve,
     shop,
+    similar,
     status,
     train,
     versions,
@@ -42,9 +43,10 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "versions": versions.versions,
         "rollback": versions.rollback,
     },
-    "Asking with a photo": {
+    "Asking": {
         "search": search.search,
         "classify": classify.classify,
+        "similar": similar.similar,
         "serve": serve.serve,
     },
     "Getting started": {"demo": demo.demo, "doctor": doctor.doctor},

@@ -1,7 +1,7 @@
 """`search`: a photo's predicted categories and the items that look like it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,6 +17,8 @@ from api.cli.tables import listing
 from api.cli.terminal import Json, ShopFolder, Terminal
 
 if TYPE_CHECKING:
+    from indexer.close_matches import SamePhoto
+    from indexer.filter_syntax import Filter
     from indexer.restriction import Restriction
     from indexer.search import Restrict, Searcher, SearchResult
     from vsearch.explain import Explainer
@@ -41,6 +43,19 @@ def search(
             show_default=False,
         ),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILTER",
+            help="Only items for which this holds, such as “price < 50 and brand in ('A', 'B') "
+            "and in_stock”.",
+            show_default=False,
+        ),
+    ] = None,
+    min_score: Annotated[
+        float,
+        typer.Option(metavar="S", min=-1, max=1, help="Only items as similar as this, by cosine."),
+    ] = -1.0,
     restrict: Annotated[
         Literal["off", "auto"],
         typer.Option(
@@ -79,13 +94,21 @@ def search(
     check_picture(sheet, "--sheet")
     check_picture(explain, "--explain")
     from api.loading import open_warm
+    from indexer.filters import parse_filter
     from indexer.shop import Shop
     from vsearch.images import Crop, ImageError
 
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
-        taxonomy = opened.taxonomy()
+        taxonomy = opened.columns.all_paths()
         within = [taxonomy.find(name) for name in category or ()]
-        question = Question(top_k, within, Crop.parse(crop) if crop else None, restrict)
+        question = Question(
+            top_k,
+            within,
+            Crop.parse(crop) if crop else None,
+            restrict,
+            parse_filter(where, opened.columns.fields()) if where else None,
+            min_score,
+        )
         started = time.perf_counter()
         searcher = open_warm(opened)
         seconds = time.perf_counter() - started
@@ -115,6 +138,8 @@ class Question:
     categories: Sequence["CategoryPath"]
     crop: "Crop | None"
     restrict: "Restrict"
+    where: "Filter | None" = None
+    min_score: float = -1.0
 
 
 @dataclass(frozen=True)
@@ -177,6 +202,8 @@ def ask(
         categories=question.categories,
         crop=question.crop,
         restrict=question.restrict,
+        where=question.where,
+        min_score=question.min_score,
     )
     if drawn.sheet:
         contact_sheet(searcher.shop, data, result, question.crop).save(drawn.sheet)
@@ -217,17 +244,36 @@ def result_tables(result: "SearchResult") -> list[RenderableType]:
     is given several.
     """
     document: dict[str, Any] = result.to_json()
-    hits = [
-        (rank, hit["score"], hit["item_id"], hit["title"], hit["category"])
-        for rank, hit in enumerate(document["hits"], start=1)
-    ]
-    found = (
-        listing(("", "score", "item", "title", "category"), hits) if hits else "No item is left."
-    )
+    found = hits_listing(document["hits"])
     categories = categories_listing(result)
     several = sum(label.assigned for label in result.labels) > 1
     labels = [labels_listing(result)] if several or not categories else []
-    return [*labels, *categories, *unknown_line(result), *restricted_line(result.restricted), found]
+    return [
+        *labels,
+        *categories,
+        *unknown_line(result),
+        *restricted_line(result.restricted),
+        *same_photo_line(result.same_photo),
+        found,
+    ]
+
+
+def hits_listing(hits: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return hits, as JSON tells them, as people see them."""
+    rows = [
+        (rank, hit["score"], hit["item_id"], hit["title"], hit["category"])
+        for rank, hit in enumerate(hits, start=1)
+    ]
+    columns = ("", "score", "item", "title", "category")
+    return listing(columns, rows) if rows else "No item is left."
+
+
+def same_photo_line(same: "SamePhoto | None") -> list[RenderableType]:
+    """Return whose photo it is that was searched with, where the catalogue has it."""
+    if same is None:
+        return []
+    what = "This very file is" if same.same_file else "A copy of this picture is"
+    return [Text(f"{what} in the catalogue already: item {same.item_id}.", style="yellow")]
 
 
 def restricted_line(restricted: "Restriction | None") -> list[RenderableType]:

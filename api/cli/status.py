@@ -1,13 +1,17 @@
 """`status`: what a shop holds, what serves, and what the next build would bring."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.rejects import REJECTS_SHOWN, show_rejects
 from api.cli.tables import facts
 from api.cli.terminal import Json, ShopFolder, Terminal
+
+if TYPE_CHECKING:
+    from indexer.shop import Views
+    from indexer.version_files import VersionManifest
 
 
 def status(
@@ -22,7 +26,7 @@ def status(
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         current = opened.current()
         manifest = read_manifest(opened.indexes / current.index) if current.index else None
-        counts = opened.catalogue.counts(manifest.sequence if manifest else 0)
+        counts = opened.catalogue.counts(*(served_by(manifest) if manifest else (0,)))
         listed = opened.catalogue.rejects(None if rejects else REJECTS_SHOWN)
         document = {
             **asdict(counts),
@@ -52,6 +56,11 @@ def status(
             ),
             *show_rejects(listed, opened.catalogue.reject_count(), shop),
         )
+
+
+def served_by(manifest: "VersionManifest") -> tuple[int, str, "Views"]:
+    """Return what decides which items a version finds."""
+    return manifest.sequence, manifest.embedding_fingerprint, manifest.views
 
 
 def _news(trained: str | None, serving: str | None, waiting: int) -> list[tuple[str, object]]:

@@ -96,7 +96,11 @@ def test_status_counts_every_item_once(shop: Path) -> None:
 
 def test_status_says_what_the_next_build_brings(shop: Path) -> None:
     with Shop.open(shop) as opened, opened.catalogue.transaction() as connection:
-        record_change(connection, 1, "changed")  # it can still be found, as it was
+        record_change(connection, 1, "changed")
+        connection.execute(
+            "DELETE FROM embeddings WHERE content_hash IN "
+            "(SELECT content_hash FROM photos WHERE item_key = 1)"
+        )
     document = answer("status", shop)
     assert (document["indexed"], document["waiting"]) == (11, 1)
     assert "`vsearch build` takes in the 1 new or changed items" in run("status", shop).output

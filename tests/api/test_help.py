@@ -46,7 +46,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 def test_every_command_says_what_it_does() -> None:
     names = [name for panel in COMMANDS.values() for name in panel]
     assert set(names) == {
-        "init", "import", "train", "build", "evaluate", "audit", "classify", "search",
+        "init", "import", "train", "build", "evaluate", "audit", "classify", "search", "similar",
         "status", "versions", "rollback", "serve", "demo", "doctor",
     }  # fmt: skip
     for name in names:

@@ -1,6 +1,7 @@
 """The Searcher against a plain reading of what it promises."""
 
 import hashlib
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from indexer.build import build
+from indexer.records import ItemRow, PhotoRow
 from indexer.search import Searcher
 from indexer.shop import Shop
-from tests.indexer.tiny_shop import TinyEmbedder, item_row, make_shop, painted
+from tests.indexer.tiny_shop import TinyEmbedder, add_further, item_row, make_shop, painted
 from vsearch.data import Label
 from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError, VersionError
-from vsearch.images import Crop, ImageError
+from vsearch.images import Crop, ImageError, load
 from vsearch.taxonomy import CategoryPath
 
 FRUIT, APPLE, PEAR, MILK = ("Fruit",), ("Fruit", "Apple"), ("Fruit", "Pear"), ("Dairy", "Milk")
@@ -178,13 +181,65 @@ def test_the_json_has_the_keys_that_scripts_read(searcher: Searcher) -> None:
     told = searcher.search(painted(10), top_k=2).to_json()
     assert set(told) == {
         "labels", "categories", "unknown", "unknown_score", "hits", "model", "index",
-        "restricted", "timings"
+        "restricted", "same_photo", "timings"
     }  # fmt: skip
     hits = told["hits"]
     assert isinstance(hits, list)
     assert hits[0]["item_id"] == "fuji"
     assert hits[0]["category"] == "Fruit > Apple"
     assert hits[0]["score"] == pytest.approx(1, abs=1e-6)
+
+
+def test_the_very_photo_is_told(shop: Shop, searcher: Searcher) -> None:
+    told = searcher.search(painted(21)).same_photo
+    assert told is not None
+    assert told.to_json() == {"item_id": "conference", "same_file": True}
+    assert searcher.search(painted(99)).same_photo is None
+    assert searcher.search(painted(21), crop=Crop(0, 0, 0.9, 0.9)).same_photo is None
+    row = add_further(shop, "gala", 77, "test")  # held out: not of the catalogue
+    assert searcher.search(row.path.read_bytes()).same_photo is None
+
+
+def test_a_copy_of_a_photo_is_told(tmp_path: Path) -> None:
+    """The same picture at another size and quality, and a picture of something else."""
+    drawn = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)).resize(
+        (240, 240), Image.Resampling.BICUBIC
+    )
+    with make_shop(tmp_path, {"gala": (APPLE, [0]), "fuji": (APPLE, [1])}) as shop:
+        folder = tmp_path / "source"
+        drawn.save(folder / "drawn.png")
+        data = (folder / "drawn.png").read_bytes()
+        photo = PhotoRow(hashlib.sha256(data).hexdigest(), folder / "drawn.png", 240, 240)
+        shop.catalogue.upsert_items([ItemRow("drawn", "", PEAR, (photo,))])
+        build(shop, embedder=TinyEmbedder())
+        searcher = Searcher.open(shop, embedder=TinyEmbedder())
+        copy = io.BytesIO()
+        drawn.resize((200, 200)).save(copy, "JPEG", quality=80)
+        told = searcher.search(copy.getvalue()).same_photo
+        assert told is not None
+        assert (told.item_id, told.same_file) == ("drawn", False)
+        other = io.BytesIO()
+        drawn.rotate(90).save(other, "PNG")
+        assert searcher.search(other.getvalue()).same_photo is None
+
+
+def test_more_like_an_item(shop: Shop, searcher: Searcher) -> None:
+    hits = searcher.similar("gala", top_k=4)
+    assert sorted(hit.item.item_id for hit in hits) == ["basket", "conference", "fuji", "whole"]
+    own = searcher.embedder(load(painted(0), TinyEmbedder.spec)[None]).embeddings
+    (asked,) = searcher.search_embeddings(own, 5)
+    assert [hit for hit in asked if hit.item.item_id != "gala"] == hits
+    assert [hit.item.item_id for hit in searcher.similar("gala", categories=[MILK])] == ["whole"]
+    assert searcher.similar("gala", min_score=0.999) == []
+    with pytest.raises(ShopError, match="no item “kiwi”"):
+        searcher.similar("kiwi")
+    shop.catalogue.upsert_items([item_row(tmp_folder(shop), "new", APPLE, [50])])
+    with pytest.raises(ShopError, match="“new” waits for its embedding"):
+        searcher.similar("new")
+
+
+def tmp_folder(shop: Shop) -> Path:
+    return shop.path.parent / "source"
 
 
 def test_threads_share_a_searcher(searcher: Searcher) -> None:

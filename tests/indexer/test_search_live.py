@@ -48,7 +48,8 @@ class Draws:
     photos: int = 0
 
     def vector(self) -> Vector:
-        return self.pool[self.rng.integers(len(self.pool))]
+        drawn: Vector = self.pool[self.rng.integers(len(self.pool))]
+        return drawn
 
     def row(self, shop: Shop, item_id: str, *, embedded: bool = True) -> ItemRow:
         """Return an item with new photos, whose embeddings the catalogue knows if so."""
@@ -113,7 +114,7 @@ def views_now(shop: Shop, searcher: Searcher) -> list[View]:
         place = (0, row, 0, 0) if stands else (1, item.key, photo.position, photo.key)
         if vector:
             found.append((place, item, vector[photo.content_hash]))
-    ranked = sorted(found, key=lambda one: one[0])  # type: ignore[arg-type, return-value]
+    ranked = sorted(found, key=lambda one: one[0])
     return [View(item, vector, place) for place, (_, item, vector) in enumerate(ranked)]
 
 
