@@ -12,6 +12,7 @@ VsearchError
     ├── CategoryError       a category that the shop does not have
     ├── FilterError         a filter that cannot be understood, or asks for what items have not
     ├── VersionError        an index version that is damaged or missing
+    ├── ArchiveError        a backup that is damaged, foreign or of a newer program
     └── BusyError           another process holds the lock
 
 Every message says what was wrong, what was expected and what to do about it.
@@ -56,6 +57,10 @@ class FilterError(ShopError):
 
 class VersionError(ShopError):
     """An index version that is damaged, missing or not what its manifest says."""
+
+
+class ArchiveError(ShopError):
+    """A backup that is damaged, incomplete, of a newer program, or no backup at all."""
 
 
 class BusyError(ShopError):
