@@ -32,6 +32,7 @@ LEAST_VAL = 20  # fewer photos do not tell a share of 5 %
 # products held back. See BENCHMARKS.md.
 WEIGHTS = {"confidence": 1.0, "nearness": 0.5, "usualness": 0.5, "typicality": 1.0}
 _SMALLEST = 1e-6  # probability, or standard deviation
+_OWN = np.nextafter(np.float32(UNKNOWN_FROM), np.float32(0))  # the highest score of our own
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,9 @@ class UnknownJudge:
         """
         columns = evidence.columns()
         photos = len(evidence.confidence)
-        # The quantile of a new photo among m others; without enough of them there is none.
-        rank = int(np.ceil((photos + 1) * (1 - false_rejects)))
+        # The quantile of a new photo among m others; without enough of them there is none. The
+        # tiny part keeps 100 * .56 = 56.00000000000001 from taking one more.
+        rank = int(np.ceil((photos + 1) * (1 - false_rejects) - 1e-9))
         if photos < LEAST_VAL or rank > photos:
             return None
         means = {name: float(value.mean()) for name, value in columns.items()}
@@ -145,9 +147,11 @@ class UnknownJudge:
         Raises:
             ValueError: the evidence is not of the kinds that the judge was made from.
         """
-        # Strictly above the threshold: that one photo of val is still our own.
-        beyond = np.nextafter(self.threshold, np.inf)
-        return sigmoid(self._sums(evidence) - beyond).astype(np.float32)
+        beyond = self._sums(evidence) - self.threshold
+        scores = sigmoid(beyond).astype(np.float32)
+        # On the threshold lies a photo of val, or many: they are still our own, however the
+        # scores are rounded.
+        return np.where(beyond > 0, np.maximum(scores, UNKNOWN_FROM), np.minimum(scores, _OWN))
 
     def _sums(self, evidence: Evidence) -> NDArray[np.float64]:
         columns = evidence.columns()
@@ -170,11 +174,18 @@ class UnknownJudge:
         Raises:
             KeyError, TypeError, ValueError: it is not that.
         """
+        means = {str(name): float(value) for name, value in document["means"].items()}
+        spreads = {str(name): float(value) for name, value in document["spreads"].items()}
+        threshold = float(document["threshold"])
+        known = means.keys() == spreads.keys() and means.keys() <= WEIGHTS.keys()
+        finite = np.isfinite([threshold, *means.values(), *spreads.values()]).all()
+        if not known or not finite or min(spreads.values()) <= 0:
+            raise ValueError(f"no judge is made from {means}, {spreads} and {threshold}")
         return cls(
             str(document["model_fingerprint"]),
             float(document["false_rejects"]),
             int(document["val_photos"]),
-            {str(name): float(value) for name, value in document["means"].items()},
-            {str(name): float(value) for name, value in document["spreads"].items()},
-            float(document["threshold"]),
+            means,
+            spreads,
+            threshold,
         )

@@ -77,7 +77,10 @@ def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
-FILES = ("vectors.npy", "rows.npy", "photos.npy", "categories.json", "manifest.json")
+FILES = (
+    *("vectors.npy", "rows.npy", "photos.npy", "categories.json", "unknown.json"),
+    "manifest.json",
+)
 
 
 @pytest.mark.parametrize("name", FILES)
