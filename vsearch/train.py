@@ -193,16 +193,19 @@ class _Training:
         """Let the network know how usual features are; a closed-form objective does by itself."""
         if self.objective.closed_form or len(self.data.train) < LEAST_PHOTOS:
             return
+        known = self.data.train
         if not len(self.features):  # trained from scratch: nothing has kept them
             extract, trunk = feature_extractor(network.trunk), digest_of(network.trunk)
-            stage = "features"
-            found = self._features(stage, self.data.train, extract, trunk, keep=False, count=1)
-            self.features = found.values[:, 0]
+            found = self._features("features", known, extract, trunk, keep=False, count=1)
+            # A photo that has gone since its layers were trained must not end all that work.
+            self.features, known = found.values[:, 0], found.photos
+            if len(known) < LEAST_PHOTOS:
+                return
         self.progress("familiarity", 0, 1)
         projection, exclusive = network.top.projection, self.objective.exclusive
         photos = FamiliarPhotos(
             self.features,
-            [photo.labels[0] for photo in self.data.train] if exclusive else None,
+            [photo.labels[0] for photo in known] if exclusive else None,
             len(self.data.labels),
             np.asarray(projection.feature_mean[...]),
             np.asarray(projection.feature_spread[...]),

@@ -103,7 +103,7 @@ def test_a_label_without_a_readable_photo_drops_out_and_the_rest_is_trained(
     assert result.bundle.training["photos"] == {"train": 12, "val": 6}
     assert len(result.unreadable) == 6
     assert result.bundle.provenance["licence"] == "Apache-2.0"
-    assert stages == {"features", "features of val", "train head"}
+    assert stages == {"features", "features of val", "train head", "familiarity"}
     for photo in colours.train:
         if photo.labels[0] == 2:
             photo.path.write_bytes(b"no photo")
@@ -221,6 +221,7 @@ def test_the_last_stages_are_trained_and_the_head_fitted_again(
         "train network",
         "new features",
         "new features of val",
+        "familiarity",
     ]
     spec = NetworkSpec("four", 8)
     network = abstract_classifier(spec, 3, NormalisedSoftmax())
