@@ -137,11 +137,12 @@ def _read_kept(file: Path) -> dict[str, _Told]:
     try:
         with np.load(file, allow_pickle=False) as kept:
             columns = [kept[name] for name in ("hashes", "embeddings", "confidence", "familiarity")]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        hashes, embeddings, confidence, familiarity = columns
+        rows = zip(embeddings, confidence.tolist(), familiarity, strict=True)
+        return {str(content): _Told(*row) for content, row in zip(hashes, rows, strict=True)}
+    # A flipped bit may also say that a part is encrypted, or packed in an unknown way.
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, RuntimeError):
         return {}
-    hashes, embeddings, confidence, familiarity = columns
-    rows = zip(embeddings, confidence.tolist(), familiarity, strict=True)
-    return {str(content): _Told(*row) for content, row in zip(hashes, rows, strict=True)}
 
 
 def _keep(file: Path, told: Mapping[str, _Told]) -> None:
