@@ -18,7 +18,7 @@ class RestrictedFigures:
 
     Attributes:
         recall_at: for each of RECALL_AT, as for a search that is not restricted.
-        within: share of queries whose likely categories were clear, so that they were searched first.
+        within: share of queries whose likely categories were clear and so were searched first.
         widened: share of all others.
         rows: mean share of the index's rows that were looked at first.
     """

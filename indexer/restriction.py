@@ -17,7 +17,6 @@ from vsearch.taxonomy import CategoryPath, format_path
 
 SURE = 0.95
 MOST = 5  # categories; where more are needed the photo is not clear
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class Restriction:
     Attributes:
         categories: the likely categories, the most probable first; none where none was clear, and
             the search was not restricted.
-        probability: of all of them together; where none was clear, of as many as there may be.
+        probability: of all of them together, with those that hold no item and are not named; where
+            none was clear, of as many as there may be.
         widened: why the search was not restricted; None where it was.
         beyond: how many of the hits lie beyond them, because they hold too few items.
     """
@@ -63,7 +63,9 @@ def likely_categories(labels: Sequence[Label], shares: NDArray[np.float32]) -> R
     ranked = sorted(sums, key=lambda path: (-sums[path], path))
     reached = np.cumsum([sums[path] for path in ranked])
     count = int(np.searchsorted(reached, SURE)) + 1
-    if count > MOST:
-        told = f"the {MOST} likeliest categories are {reached[MOST - 1]:.0%} probable together"
-        return Restriction((), float(reached[MOST - 1]), told)
+    most = min(MOST, len(ranked))  # labels without a category may hold the rest
+    if count > most:
+        likeliest = f"{most} likeliest categories are" if most > 1 else "likeliest category is"
+        told = f"the {likeliest} {reached[most - 1]:.0%} probable"
+        return Restriction((), float(reached[most - 1]), f"{told}{' together' * (most > 1)}")
     return Restriction(tuple(ranked[:count]), min(float(reached[count - 1]), 1.0), None)
