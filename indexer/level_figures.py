@@ -1,6 +1,6 @@
 """How honest the probabilities are, at the labels and at every level of the category tree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from indexer.embedding import PhotoEmbedder
 from indexer.truths import Truth
 from vsearch import metrics
 from vsearch.metrics import CalibrationBin
+from vsearch.taxonomy import CategoryPath, is_within
 
 LABEL = "label"
 
@@ -58,27 +59,40 @@ def level_figures(
     """
     raw_probabilities, raw_shares = embedder.uncalibrated(answers.logits)
     labels = embedder.bundle.labels
-    found = []
+    found: list[LevelFigures | None] = []
+    told = None
     if embedder.objective.exclusive and not embedder.objective.rejects:
         place = {label.name: column for column, label in enumerate(labels)}
         truth = [place.get(one.names[0], -1) if one.names else None for one in known]
-        found.append(_level(LABEL, answers.probabilities, raw_probabilities, truth))
+        found = [told := _level(LABEL, answers.probabilities, raw_probabilities, truth)]
     depths = max((len(label.path) for label in labels), default=0)
     classes_above = 1
     for depth in range(1, depths + 1):
         paths = sorted({label.path[:depth] for label in labels if label.path})
-        if len(paths) > classes_above and not (found and len(paths) == len(labels)):
+        if len(paths) > classes_above and not (told and len(paths) == len(labels)):
             column = {path: i for i, path in enumerate(paths)}
             sums = np.zeros((len(labels), len(paths)), np.float32)
             for row, label in enumerate(labels):
                 if label.path:
                     sums[row, column[label.path[:depth]]] = 1
-            truth = [
-                column.get(one.category[:depth], -1) if one.category else None for one in known
-            ]
+            truth = [_column_of(one.category, depth, column) for one in known]
             found.append(_level(f"level {depth}", answers.shares @ sums, raw_shares @ sums, truth))
         classes_above = len(paths)
     return tuple(level for level in found if level is not None)
+
+
+def _column_of(
+    category: CategoryPath | None, depth: int, column: Mapping[CategoryPath, int]
+) -> int | None:
+    """Return the column of a true category; -1 for one that the model lacks.
+
+    None where it is not known, because the truth is told at a level above.
+    """
+    if not category:
+        return None
+    own = category[:depth]
+    above = len(own) < depth and any(is_within(path, own) for path in column)
+    return column.get(own, None if above else -1)
 
 
 def _level(
