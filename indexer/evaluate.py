@@ -40,7 +40,8 @@ class EvaluationReport:
         queries: photos that were asked with and that figures are of: those of what the shop sells,
             or all where the model itself turns photos away.
         foreign: photos that were asked with, and show something that the shop does not sell.
-        refused: photos left out because they are in the index or were there to train on.
+        refused: photos left out because they are in the index or were there to train on, those
+            that were said to be foreign among them.
         unknown_items: queries of what the shop sells that name an item it does not have: always a
             miss, unless it is a photo to be turned away.
         rejects: rows and photos that cannot be used, with reasons.
@@ -105,6 +106,11 @@ class _Asked:
     def answers(self) -> Answers:
         """Join what came back."""
         return Answers.of(self.hits, self.predictions, self.foreign)
+
+    def judged(self) -> NDArray[np.float32] | None:
+        """Return how foreign the photos look, (n,); None where nothing judged them."""
+        scores = [batch for batch in self.foreign if batch is not None]
+        return np.concatenate(scores) if scores else None
 
 
 @dataclass(frozen=True)
@@ -176,12 +182,13 @@ def measure(
         embedder: the network; by default the published model.
 
     Raises:
-        ShopError: nothing is built, or no query is left to ask.
+        ShopError: nothing is built, no query is left to ask, or `unknown` names no photo.
         ManifestError: the manifest cannot be read.
     """
     started = time.monotonic()
     searcher = Searcher.open(shop, embedder=embedder)
     photos, rejects = read_queries(shop, queries, split, where)
+    others = [(manifest, *_read_foreign(shop, manifest, split)) for manifest in unknown]
     asked = _ask(searcher, photos, progress)
     rejects += _unusable(queries, asked)
     if not asked.queries:
@@ -192,9 +199,11 @@ def measure(
     answers = asked.answers()
     own = own_kind(shop, known, columns)
     foreign = {FOREIGN_QUERIES: _scores(answers, ~own)}
-    for manifest in unknown:
-        others = _ask_foreign(searcher, manifest, split, progress, rejects)
-        foreign[_name_of(manifest, foreign)] = others
+    for manifest, shown, unread in others:
+        strange = _ask(searcher, shown, progress, foreign=True)
+        foreign[_name_of(manifest, foreign)] = strange.judged()
+        rejects += [*unread, *_unusable(manifest, strange)]
+        asked.refused += strange.refused
     told = _scores(answers, own)
     if not searcher.embedder.objective.rejects:  # such a model's figures are of both kinds
         rows = np.flatnonzero(own)
@@ -256,15 +265,12 @@ def _ask(
     return asked
 
 
-def _ask_foreign(
-    searcher: Searcher, manifest: Path, split: str, progress: Progress, rejects: list[Reject]
-) -> NDArray[np.float32] | None:
-    """Return how foreign the photos of a manifest look; those that cannot be used are rejected."""
-    photos, unread = read_queries(searcher.shop, manifest, split)
-    asked = _ask(searcher, photos, progress, foreign=True)
-    rejects += [*unread, *_unusable(manifest, asked)]
-    judged = [scores for scores in asked.foreign if scores is not None]
-    return np.concatenate(judged) if judged else None
+def _read_foreign(shop: Shop, manifest: Path, split: str) -> tuple[list[QueryPhoto], list[Reject]]:
+    """Return photos of what is not sold; none at all is told before the others are asked."""
+    photos, rejects = read_queries(shop, manifest, split)
+    if not photos:
+        raise ShopError(_nothing_left(manifest, split, 0, rejects))
+    return photos, rejects
 
 
 def _name_of(manifest: Path, taken: Container[str]) -> str:
