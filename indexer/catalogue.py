@@ -22,6 +22,7 @@ from indexer.records import (
     Reject,
     UpsertCounts,
 )
+from indexer.text_queries import TextQueries
 from indexer.view_queries import ViewQueries, is_view
 from vsearch.taxonomy import CategoryPath
 
@@ -43,7 +44,9 @@ _FROM_ITEMS = "FROM items LEFT JOIN categories USING (category_id)"
 _ORDER = "ORDER BY items.category_id, items.item_key, photos.position, photos.photo_key"
 
 
-class Catalogue(ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions, ViewQueries):
+class Catalogue(
+    ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions, ViewQueries, TextQueries
+):
     """All that a shop knows of its items; safe to share between threads and processes."""
 
     def upsert_items(self, rows: Iterable[ItemRow]) -> UpsertCounts:
@@ -208,7 +211,7 @@ class Catalogue(ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions
             connection.execute("DELETE FROM photos WHERE photo_key = ?", (photo_key,))
             # Import shall look at the bytes again, even if size and time tell of no change.
             connection.execute("DELETE FROM photo_files WHERE path = ?", (photo["path"],))
-            _reject_item_without_photo(connection, photo["item_key"], reason)
+            upsert.reject_without_photo(connection, photo["item_key"], reason)
             upsert.record_change(connection, photo["item_key"], "rejected")
             insert_rejects(
                 connection, "build", [Reject("", 0, photo["item_id"], "photo", path, reason)]
@@ -240,12 +243,4 @@ def _item(row: sqlite3.Row) -> Item:
         json.loads(row["attributes"]),
         row["state"],
         row["reason"],
-    )
-
-
-def _reject_item_without_photo(connection: sqlite3.Connection, item_key: int, reason: str) -> None:
-    connection.execute(
-        "UPDATE items SET state = 'rejected', reason = ? WHERE item_key = ? AND NOT EXISTS "
-        "(SELECT 1 FROM photos WHERE photos.item_key = items.item_key AND role = 'catalogue')",
-        (reason, item_key),
     )

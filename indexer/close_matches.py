@@ -1,8 +1,8 @@
 """“This very photo is already in the catalogue”: the same file, or a copy of the same picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from indexer.same_photo import SamePhoto
 from indexer.search_hits import SearchHit
 from indexer.shop import Shop
 from vsearch.difference_hash import Look, is_copy
@@ -11,23 +11,6 @@ from vsearch.images import ImageError, content_hash, decode, read_photo
 HITS = 3  # the first hits that are looked at
 NEAR_COSINE = 0.6  # copies of one picture are as similar; see `near_duplicates`
 _SHORTER_SIDE = 64  # pixels decoded at least
-
-
-@dataclass(frozen=True)
-class SamePhoto:
-    """The item whose catalogue photo or further labelled photo a query repeats.
-
-    Attributes:
-        item_id: the item.
-        same_file: whether the bytes are the same, or else the picture alone.
-    """
-
-    item_id: str
-    same_file: bool
-
-    def to_json(self) -> dict[str, object]:
-        """Return what scripts read."""
-        return {"item_id": self.item_id, "same_file": self.same_file}
 
 
 def same_photo(shop: Shop, data: bytes, hits: Sequence[SearchHit]) -> SamePhoto | None:

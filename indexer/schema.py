@@ -100,7 +100,32 @@ _VERSION_2 = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+_WORDS = "(SELECT path FROM categories WHERE category_id = {item}.category_id)"
+_FORGET = (
+    "INSERT INTO item_words (item_words, rowid, title, attributes, path) "
+    f"VALUES ('delete', old.item_key, old.title, old.attributes, {_WORDS.format(item='old')})"
+)
+_LEARN = (
+    "INSERT INTO item_words (rowid, title, attributes, path) "
+    f"VALUES (new.item_key, new.title, new.attributes, {_WORDS.format(item='new')})"
+)
+_VERSION_3 = (
+    # What full-text search reads; JSON's signs are no part of a word.
+    """CREATE VIEW item_texts AS
+        SELECT item_key, title, attributes, path FROM items LEFT JOIN categories USING (category_id)
+    """,
+    """CREATE VIRTUAL TABLE item_words USING fts5 (
+        title, attributes, path, content = 'item_texts', content_rowid = 'item_key',
+        tokenize = 'unicode61 remove_diacritics 2'
+    )""",
+    "INSERT INTO item_words (item_words) VALUES ('rebuild')",
+    f"CREATE TRIGGER item_words_added AFTER INSERT ON items BEGIN {_LEARN}; END",
+    f"CREATE TRIGGER item_words_gone AFTER DELETE ON items BEGIN {_FORGET}; END",
+    "CREATE TRIGGER item_words_changed AFTER UPDATE OF title, attributes, category_id ON items "
+    f"BEGIN {_FORGET}; {_LEARN}; END",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

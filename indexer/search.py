@@ -2,23 +2,25 @@
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.classes import Classes, classes_of
-from indexer.close_matches import SamePhoto, same_photo
+from indexer.close_matches import same_photo
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
 from indexer.filter_syntax import Filter
+from indexer.fusion import fused
 from indexer.live_rows import LiveRows, RowFollower
 from indexer.nearest_rows import NearestRows, nearest_rows
 from indexer.records import Item
 from indexer.restriction import Restriction, likely_categories
-from indexer.search_hits import SearchHit
-from indexer.selection import RowSelector, Selection, some_rows
+from indexer.search_hits import SearchHit, SearchResult
+from indexer.selection import RowSelector, Selection, rows_of_items, some_rows
 from indexer.shop import Shop
 from indexer.unknown import VIEWS, Evidence, confidence_of
 from indexer.versions import IndexVersion
@@ -29,41 +31,9 @@ from vsearch.taxonomy import CategoryPath, format_path, is_within
 __all__ = ["Restrict", "SearchHit", "SearchResult", "Searcher"]
 
 _WIDENING = 4
+_FUSED = 100  # items of either ranking that are joined
+_LOOKED_UP = 1024  # items with a word, looked at a time
 Restrict = Literal["off", "auto"]
-
-
-@dataclass(frozen=True)
-class SearchResult(Classes):
-    """The answer to one photo: what it shows, and what looks like it.
-
-    Attributes:
-        hits: the most similar items, best first; none where only classes were asked for.
-        model: model_fingerprint of the model that answered.
-        index: name of the index version that answered.
-        timings: milliseconds by stage ("decode", "embed", "search") and in "total".
-        restricted: where a search with `restrict="auto"` looked; None for any other.
-        same_photo: the item that the catalogue has this very photo of; None where it has not, or
-            only a part of the photo was looked at.
-    """
-
-    hits: tuple[SearchHit, ...]
-    model: str
-    index: str
-    timings: dict[str, float]
-    restricted: Restriction | None = None
-    same_photo: SamePhoto | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """Return what scripts read."""
-        return {
-            **super().to_json(),
-            "hits": [hit.to_json() for hit in self.hits],
-            "model": self.model,
-            "index": self.index,
-            "restricted": self.restricted.to_json() if self.restricted else None,
-            "same_photo": self.same_photo.to_json() if self.same_photo else None,
-            "timings": self.timings,
-        }
 
 
 class Searcher:
@@ -121,6 +91,7 @@ class Searcher:
         restrict: Restrict = "off",
         where: Filter | None = None,
         min_score: float = -1.0,
+        text: str | None = None,
     ) -> SearchResult:
         """Return what the photo shows and the items that look like it.
 
@@ -134,6 +105,9 @@ class Searcher:
                 clear or they hold too few items. Filters that are asked for go before it.
             where: only items for which this filter holds (see `indexer.filters`); None: all.
             min_score: only items with a view whose cosine similarity reaches this.
+            text: words that the items are to have in title, attributes or category, “blue
+                striped”; what they find and what looks alike are joined by reciprocal rank. Then
+                scores need not fall from hit to hit, and the search is not restricted.
 
         Raises:
             ImageError: the photo cannot be used.
@@ -143,7 +117,11 @@ class Searcher:
         seen, predictions = self._look(data, crop)
         started = time.perf_counter()
         restricted = None
-        if restrict == "auto" and not categories and where is None:
+        if text is not None:
+            hits = self.search_with_text(
+                predictions.embeddings[0], text, top_k, categories, where=where, min_score=min_score
+            )
+        elif restrict == "auto" and not categories and where is None:
             (hits,), (restricted,) = self.search_likely(
                 predictions.embeddings, predictions.shares, top_k, min_score=min_score
             )
@@ -249,6 +227,54 @@ class Searcher:
             timings,
         )
         return result, predictions
+
+    def search_with_text(
+        self,
+        embedding: NDArray[np.float32],
+        text: str,
+        top_k: int = 10,
+        categories: Sequence[CategoryPath] = (),
+        *,
+        where: Filter | None = None,
+        min_score: float = -1.0,
+    ) -> list[SearchHit]:
+        """Return the items that look alike or have the words, those that do both first.
+
+        Args:
+            embedding: shape (dim,), float32, unit length.
+            text: one or more words.
+            top_k: how many items, at least 1.
+            categories: only items within one of these; none: all.
+            where: only items for which this filter holds; None: all.
+            min_score: only views whose cosine similarity reaches this, whatever the words say.
+
+        Raises:
+            ShopError: the text has no word.
+            CategoryError: the shop has no such category.
+        """
+        depth = max(_FUSED, top_k)
+        (alike,) = self.search_embeddings(
+            embedding[None], depth, categories, where=where, min_score=min_score
+        )
+        worded = self._items_with(text, depth, categories, where)
+        live = self._follower.current()
+        chosen = rows_of_items(self.version, np.array(worded, np.int64), live)
+        (seen,) = self._grouped(embedding[None], depth, live, chosen, min_score, ())
+        hits = {hit.item.key: hit for hit in (*alike, *seen)}
+        ranked = fused([[hit.item.key for hit in alike], [key for key in worded if key in hits]])
+        return [hits[key] for key in ranked[:top_k]]
+
+    def _items_with(
+        self, text: str, most: int, categories: Sequence[CategoryPath], where: Filter | None
+    ) -> list[int]:
+        """Return the items that have a word of the text and fit the filter, the best first."""
+        fits = self._selector.matching(categories, where)
+        found: list[int] = []
+        keys = self.shop.catalogue.items_by_text(text)
+        while len(found) < most and (some := list(islice(keys, _LOOKED_UP))):
+            held = fits(np.array(some, np.int64))
+            found += [key for key, fit in zip(some, held.tolist(), strict=True) if fit]
+        return found[:most]
 
     def search_likely(
         self,

@@ -6,7 +6,7 @@ always the items as they are now that decide.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,6 +43,12 @@ class Selection:
 def some_rows(among: NDArray[np.bool_], live: LiveRows) -> Selection:
     """Return the selection of some rows of the version, (rows,) bool, and none of the delta."""
     return _of_mask(among & ~live.dead, np.zeros(0, np.int64))
+
+
+def rows_of_items(version: IndexVersion, keys: NDArray[np.int64], live: LiveRows) -> Selection:
+    """Return the selection of all rows of some items."""
+    delta = np.flatnonzero(np.isin(live.item_keys, keys))
+    return _of_mask(np.isin(version.item_keys, keys) & ~live.dead, delta)
 
 
 def _of_mask(mask: NDArray[np.bool_], delta: NDArray[np.int64]) -> Selection:
@@ -83,6 +89,17 @@ class RowSelector:
             return self._alive(ranges, None, live, delta)
         mask = held[self._item_places(columns.keys)][self._item_of_row]
         return self._alive(None, mask, live, delta)
+
+    def matching(
+        self, categories: Sequence[CategoryPath] = (), where: Filter | None = None
+    ) -> Callable[[NDArray[np.int64]], NDArray[np.bool_]]:
+        """Return what says for which of some items, by key, a filter holds."""
+        wanted = within(categories, where)
+        if wanted is None:
+            return lambda keys: np.ones(len(keys), np.bool_)
+        columns = self._columns.current(fields_of(wanted))
+        held = np.append(columns.mask(wanted), False)  # the last one for items that are gone
+        return lambda keys: held[_places(columns.keys, keys)]
 
     def _alive(
         self,

@@ -17,9 +17,9 @@ from api.cli.tables import listing
 from api.cli.terminal import Json, ShopFolder, Terminal
 
 if TYPE_CHECKING:
-    from indexer.close_matches import SamePhoto
     from indexer.filter_syntax import Filter
     from indexer.restriction import Restriction
+    from indexer.same_photo import SamePhoto
     from indexer.search import Restrict, Searcher, SearchResult
     from vsearch.explain import Explainer
     from vsearch.images import Crop
@@ -56,6 +56,15 @@ def search(
         float,
         typer.Option(metavar="S", min=-1, max=1, help="Only items as similar as this, by cosine."),
     ] = -1.0,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS",
+            help="Words that the items are to have in title, attributes or category, such as "
+            "“blue striped”: those that look alike and have them come first.",
+            show_default=False,
+        ),
+    ] = None,
     restrict: Annotated[
         Literal["off", "auto"],
         typer.Option(
@@ -108,6 +117,7 @@ def search(
             restrict,
             parse_filter(where, opened.columns.fields()) if where else None,
             min_score,
+            text,
         )
         started = time.perf_counter()
         searcher = open_warm(opened)
@@ -140,6 +150,7 @@ class Question:
     restrict: "Restrict"
     where: "Filter | None" = None
     min_score: float = -1.0
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +215,7 @@ def ask(
         restrict=question.restrict,
         where=question.where,
         min_score=question.min_score,
+        text=question.text,
     )
     if drawn.sheet:
         contact_sheet(searcher.shop, data, result, question.crop).save(drawn.sheet)

@@ -310,7 +310,9 @@ def test_a_damaged_catalogue_is_told_when_it_is_read(tmp_path: Path) -> None:
         catalogue.upsert_items([item(f"item{n}" * 20, f"{n:064x}") for n in range(200)])
     with closing(sqlite3.connect(path)) as connection:
         (size,) = connection.execute("PRAGMA page_size").fetchone()
-        roots = connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'items'")
+        roots = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE tbl_name = 'items' AND rootpage > 0"
+        )
         pages = [number for (number,) in roots]
     with path.open("r+b") as file:
         for page in pages:
