@@ -1,10 +1,9 @@
 """A photo in, predicted categories and similar items out: one pair of model and index."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -14,34 +13,30 @@ from indexer.classes import Classes, classes_of
 from indexer.close_matches import same_photo
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
 from indexer.filter_syntax import Filter
-from indexer.fusion import fused
-from indexer.live_rows import LiveRows, RowFollower
-from indexer.nearest_rows import NearestRows, nearest_rows
-from indexer.records import Item
+from indexer.item_search import ItemSearch
+from indexer.nearest_rows import NearestRows
 from indexer.restriction import Restriction, likely_categories
 from indexer.search_hits import SearchHit, SearchResult
-from indexer.selection import RowSelector, Selection, rows_of_items, some_rows
 from indexer.shop import Shop
 from indexer.unknown import VIEWS, Evidence, confidence_of
 from indexer.versions import IndexVersion
-from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError
+from vsearch.errors import FingerprintMismatchError, ShopError
 from vsearch.images import Crop, load
-from vsearch.taxonomy import CategoryPath, format_path, is_within
+from vsearch.taxonomy import CategoryPath
 
 __all__ = ["Restrict", "SearchHit", "SearchResult", "Searcher"]
 
-_WIDENING = 4
-_FUSED = 100  # items of either ranking that are joined
-_LOOKED_UP = 1024  # items with a word, looked at a time
 Restrict = Literal["off", "auto"]
 
 
 class Searcher:
     """Answers with one model and one index version that belong together; safe between threads.
 
-    What the catalogue has changed since the version was built shows at once: an item that is gone,
-    rejected or no longer in the category asked for is no hit, and one that is new or has new photos
-    is found as soon as the catalogue has their embeddings.
+    Attributes:
+        shop: the shop.
+        embedder: the network.
+        version: the index version.
+        items: what finds the items; it follows the catalogue's changes.
 
     Raises:
         FingerprintMismatchError: the index was made by another network.
@@ -58,8 +53,7 @@ class Searcher:
         self.shop = shop
         self.embedder = embedder
         self.version = version
-        self._follower = RowFollower(shop.catalogue, version)
-        self._selector = RowSelector(shop.columns, version)
+        self.items = ItemSearch(shop, version)
 
     @classmethod
     def open(cls, shop: Shop, *, embedder: PhotoEmbedder | None = None) -> "Searcher":
@@ -113,12 +107,15 @@ class Searcher:
             ImageError: the photo cannot be used.
             CategoryError: the shop has no such category.
         """
-        self._check_filter(top_k, categories)
-        seen, predictions = self._look(data, crop)
+        self.items.check(top_k, categories)
+        predictions, timings = self._embed(data, crop)
         started = time.perf_counter()
+        plain = text is None and restrict == "off" and not categories and where is None
+        k = max(VIEWS, self.items.usual_rows(top_k)) if plain else VIEWS
+        first = self.items.nearest(predictions.embeddings, k)
         restricted = None
         if text is not None:
-            hits = self.search_with_text(
+            hits = self.items.with_text(
                 predictions.embeddings[0], text, top_k, categories, where=where, min_score=min_score
             )
         elif restrict == "auto" and not categories and where is None:
@@ -126,52 +123,21 @@ class Searcher:
                 predictions.embeddings, predictions.shares, top_k, min_score=min_score
             )
         else:
-            (hits,) = self.search_embeddings(
-                predictions.embeddings, top_k, categories, where=where, min_score=min_score
+            (hits,) = self.items.hits(
+                predictions.embeddings,
+                top_k,
+                categories,
+                where=where,
+                min_score=min_score,
+                first=first if plain else None,
             )
         same = None if crop else same_photo(self.shop, data, hits)
-        spent = 1e3 * (time.perf_counter() - started)
-        stages = {stage: seen.timings[stage] for stage in ("decode", "embed")}
-        timings = stages | {"search": spent, "total": seen.timings["total"] + spent}
+        shown = self._result(predictions, first)
+        timings["search"] = 1e3 * (time.perf_counter() - started)
+        timings["total"] = sum(timings.values())
         return replace(
-            seen, hits=tuple(hits), restricted=restricted, same_photo=same, timings=timings
+            shown, hits=tuple(hits), restricted=restricted, same_photo=same, timings=timings
         )
-
-    def similar(
-        self,
-        item_id: str,
-        *,
-        top_k: int = 10,
-        categories: Sequence[CategoryPath] = (),
-        where: Filter | None = None,
-        min_score: float = -1.0,
-    ) -> list[SearchHit]:
-        """Return the items that look like an item of the shop, itself left out.
-
-        It is asked with the item's first catalogue photo that has an embedding.
-
-        Raises:
-            ShopError: there is no such item, it cannot be sold, or it waits for its embedding.
-            CategoryError: the shop has no such category.
-        """
-        item = self.shop.catalogue.get(item_id)
-        if item is None or item.state != "ok":
-            told = f": it is rejected, {item.reason}" if item else ""
-            raise ShopError(f"the shop has no item “{item_id}” that can be searched with{told}")
-        made_by = self.version.embedding_fingerprint
-        views = self.shop.catalogue.embedded_views([item.key], "catalogue", made_by)
-        vectors = [v.vector for v in views.get(item.key, {}).values() if v.vector is not None]
-        if not vectors:
-            raise ShopError(f"item “{item_id}” waits for its embedding: run `vsearch build`")
-        (hits,) = self.search_embeddings(
-            vectors[0][None],
-            top_k,
-            categories,
-            where=where,
-            min_score=min_score,
-            leave_out=[item.key],
-        )
-        return hits
 
     def classify(self, data: bytes, *, crop: Crop | None = None) -> SearchResult:
         """Return what the photo shows, without hits.
@@ -179,102 +145,58 @@ class Searcher:
         Raises:
             ImageError: the photo cannot be used.
         """
-        return self._look(data, crop)[0]
+        started = time.perf_counter()
+        predictions, timings = self._embed(data, crop)
+        shown = self._result(predictions)
+        timings["total"] = 1e3 * (time.perf_counter() - started)
+        return replace(shown, timings=timings)
 
-    def foreign(self, predictions: PhotoPredictions) -> NDArray[np.float32] | None:
+    def foreign(
+        self, predictions: PhotoPredictions, nearest: NearestRows | None = None
+    ) -> NDArray[np.float32] | None:
         """Return how foreign photos look, (n,) within 0..1, from .5 on unknown; None: not judged.
 
         A model that turns photos away judges by itself. Else the version has a judge, made for the
         model that it was built with.
+
+        Args:
+            predictions: what the network says of n photos.
+            nearest: their nearest views, at least `VIEWS`; None: they are searched for.
         """
         judge = self.version.judge
         if predictions.foreign is not None or judge is None:
             return predictions.foreign
         if judge.model_fingerprint != self.embedder.model_fingerprint:
             return None
-        live = self._follower.current()
-        all_rows = self._selector.select(live)
-        nearest = nearest_rows(self.version, live, all_rows, predictions.embeddings, VIEWS).scores
+        if nearest is None:
+            nearest = self.items.nearest(predictions.embeddings, VIEWS)
         sure = confidence_of(predictions, exclusive=self.embedder.objective.exclusive)
-        return judge.scores(Evidence.of(sure, predictions.familiarity, nearest))
+        scores = nearest.scores[:, :VIEWS]
+        return judge.scores(Evidence.of(sure, predictions.familiarity, scores))
 
-    def classes(self, predictions: PhotoPredictions) -> Iterator[Classes]:
-        """Yield what each of the photos shows."""
-        yield from classes_of(self.embedder, predictions, self.foreign(predictions))
+    def classes(
+        self, predictions: PhotoPredictions, nearest: NearestRows | None = None
+    ) -> Iterator[Classes]:
+        """Yield what each of the photos shows; see `foreign`."""
+        yield from classes_of(self.embedder, predictions, self.foreign(predictions, nearest))
 
-    def _look(self, data: bytes, crop: Crop | None) -> tuple[SearchResult, PhotoPredictions]:
-        """Return the answer without hits, and what the network said."""
+    def _embed(self, data: bytes, crop: Crop | None) -> tuple[PhotoPredictions, dict[str, float]]:
+        """Return what the network says of a photo, and the milliseconds of both stages."""
         started = time.perf_counter()
         pixels = load(data, self.embedder.spec, crop=crop, max_pixels=self.shop.settings.max_pixels)
         decoded = time.perf_counter()
         predictions = self.embedder(pixels[None])
-        shown = next(self.classes(predictions))
         embedded = time.perf_counter()
-        timings = {
-            "decode": 1e3 * (decoded - started),
-            "embed": 1e3 * (embedded - decoded),
-            "total": 1e3 * (embedded - started),
-        }
+        timings = {"decode": 1e3 * (decoded - started), "embed": 1e3 * (embedded - decoded)}
+        return predictions, timings
+
+    def _result(
+        self, predictions: PhotoPredictions, nearest: NearestRows | None = None
+    ) -> SearchResult:
+        """Return what one photo shows, without hits."""
+        shown = next(self.classes(predictions, nearest))
         model, index = self.embedder.model_fingerprint, self.version.name
-        result = SearchResult(
-            shown.labels,
-            shown.categories,
-            shown.unknown,
-            shown.unknown_score,
-            (),
-            model,
-            index,
-            timings,
-        )
-        return result, predictions
-
-    def search_with_text(
-        self,
-        embedding: NDArray[np.float32],
-        text: str,
-        top_k: int = 10,
-        categories: Sequence[CategoryPath] = (),
-        *,
-        where: Filter | None = None,
-        min_score: float = -1.0,
-    ) -> list[SearchHit]:
-        """Return the items that look alike or have the words, those that do both first.
-
-        Args:
-            embedding: shape (dim,), float32, unit length.
-            text: one or more words.
-            top_k: how many items, at least 1.
-            categories: only items within one of these; none: all.
-            where: only items for which this filter holds; None: all.
-            min_score: only views whose cosine similarity reaches this, whatever the words say.
-
-        Raises:
-            ShopError: the text has no word.
-            CategoryError: the shop has no such category.
-        """
-        depth = max(_FUSED, top_k)
-        (alike,) = self.search_embeddings(
-            embedding[None], depth, categories, where=where, min_score=min_score
-        )
-        worded = self._items_with(text, depth, categories, where)
-        live = self._follower.current()
-        chosen = rows_of_items(self.version, np.array(worded, np.int64), live)
-        (seen,) = self._grouped(embedding[None], depth, live, chosen, min_score, ())
-        hits = {hit.item.key: hit for hit in (*alike, *seen)}
-        ranked = fused([[hit.item.key for hit in alike], [key for key in worded if key in hits]])
-        return [hits[key] for key in ranked[:top_k]]
-
-    def _items_with(
-        self, text: str, most: int, categories: Sequence[CategoryPath], where: Filter | None
-    ) -> list[int]:
-        """Return the items that have a word of the text and fit the filter, the best first."""
-        fits = self._selector.matching(categories, where)
-        found: list[int] = []
-        keys = self.shop.catalogue.items_by_text(text)
-        while len(found) < most and (some := list(islice(keys, _LOOKED_UP))):
-            held = fits(np.array(some, np.int64))
-            found += [key for key, fit in zip(some, held.tolist(), strict=True) if fit]
-        return found[:most]
+        return SearchResult(**vars(shown), hits=(), model=model, index=index, timings={})
 
     def search_likely(
         self,
@@ -295,7 +217,7 @@ class Searcher:
             top_k: how many items, at least 1.
             min_score: only views whose cosine similarity reaches this.
         """
-        search = partial(self.search_embeddings, min_score=min_score)
+        search = partial(self.items.hits, min_score=min_score)
         found, restrictions = [], []
         for embedding, own in zip(embeddings, shares, strict=True):
             told = likely_categories(self.embedder.bundle.labels, own)
@@ -321,101 +243,9 @@ class Searcher:
         *,
         where: Filter | None = None,
         min_score: float = -1.0,
-        leave_out: Collection[int] = (),
         among: NDArray[np.bool_] | None = None,
     ) -> list[list[SearchHit]]:
-        """Return the most similar items of each embedding.
-
-        Each item once, by its best view; equal scores in the order of the index's rows. `top_k`
-        items are found wherever the filter leaves so many.
-
-        Args:
-            embeddings: shape (n, dim), float32, unit length.
-            top_k: how many items, at least 1.
-            categories: only items within one of these, by their primary path or a further one;
-                none: all.
-            where: only items for which this filter holds; None: all.
-            min_score: only views whose cosine similarity reaches this.
-            leave_out: keys of items that are not shown.
-            among: shape (rows,), only these rows of the version, and nothing newer; then no
-                filter is taken. None: all.
-
-        Raises:
-            CategoryError: the shop has no such category.
-        """
-        self._check_filter(top_k, categories)
-        live = self._follower.current()
-        if among is None:
-            chosen = self._selector.select(live, categories, where)
-        else:
-            chosen = some_rows(among, live)
-        return self._grouped(embeddings, top_k, live, chosen, min_score, leave_out)
-
-    def _grouped(
-        self,
-        embeddings: NDArray[np.float32],
-        top_k: int,
-        live: LiveRows,
-        chosen: Selection,
-        min_score: float,
-        leave_out: Collection[int],
-    ) -> list[list[SearchHit]]:
-        """Return the items of the nearest rows, from more and more rows until there are enough."""
-        available = chosen.count + len(chosen.delta)
-        hits: list[list[SearchHit]] = [[] for _ in embeddings]
-        items = _LiveItems(self.shop, leave_out)
-        pending = list(range(len(embeddings))) if available else []
-        # Enough at once if the first items have no more views than is usual here.
-        views = -(-self.version.manifest.rows // max(self.version.manifest.items, 1))
-        k = min((top_k + len(leave_out)) * max(views, 1), available)
-        while pending:
-            found = nearest_rows(self.version, live, chosen, embeddings[pending], k)
-            items.look_up(found.item_keys)
-            for i, grouped in zip(pending, _groups(found, items, min_score), strict=True):
-                hits[i] = grouped[:top_k]
-            enough = found.scores[:, -1] < min_score  # no further view can count
-            pending = [
-                i
-                for i, ended in zip(pending, enough.tolist(), strict=True)
-                if len(hits[i]) < top_k and k < available and not ended
-            ]
-            k = min(_WIDENING * k, available)
-        return hits
-
-    def _check_filter(self, top_k: int, categories: Sequence[CategoryPath]) -> None:
-        if top_k < 1:
-            raise ValueError(f"top_k must be at least 1, not {top_k}")
-        for path in categories:
-            indexed = any(is_within(part.path, path) for part in self.version.categories)
-            if not indexed and path not in self.shop.columns.all_paths().paths:
-                raise CategoryError(
-                    f"no category “{format_path(path)}” in this shop: expected a whole path, root "
-                    "first"
-                )
-
-
-def _groups(found: NearestRows, items: "_LiveItems", min_score: float) -> Iterator[list[SearchHit]]:
-    """Yield the items of each query's rows, best first, each once."""
-    lines = (found.item_keys.tolist(), found.scores.tolist(), found.photo_keys.tolist())
-    for line in zip(*lines, strict=True):
-        best: dict[int, SearchHit] = {}
-        for key, score, photo in zip(*line, strict=True):
-            item = items.get(key)
-            if item is not None and key not in best and score >= min_score:
-                best[key] = SearchHit(item, min(score, 1.0), photo)
-        yield list(best.values())
-
-
-class _LiveItems(dict[int, Item | None]):
-    """Items by key, looked up once; None for those that must not be shown."""
-
-    def __init__(self, shop: Shop, leave_out: Collection[int]) -> None:
-        super().__init__(dict.fromkeys(leave_out))
-        self._shop = shop
-
-    def look_up(self, keys: NDArray[np.int64]) -> None:
-        new = [key for key in np.unique(keys).tolist() if key not in self and key >= 0]
-        known = self._shop.catalogue.get_many(new)
-        for key in new:
-            item = known.get(key)
-            self[key] = item if item is not None and item.state == "ok" else None
+        """Return the most similar items of each embedding (n, dim); see `ItemSearch.hits`."""
+        return self.items.hits(
+            embeddings, top_k, categories, where=where, min_score=min_score, among=among
+        )

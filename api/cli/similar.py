@@ -40,7 +40,7 @@ def similar(
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         taxonomy = opened.columns.all_paths()
         searcher = Searcher.open(opened)
-        hits = searcher.similar(
+        hits = searcher.items.similar(
             item_id,
             top_k=top_k,
             categories=[taxonomy.find(name) for name in category or ()],

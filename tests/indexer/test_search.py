@@ -224,18 +224,20 @@ def test_a_copy_of_a_photo_is_told(tmp_path: Path) -> None:
 
 
 def test_more_like_an_item(shop: Shop, searcher: Searcher) -> None:
-    hits = searcher.similar("gala", top_k=4)
+    hits = searcher.items.similar("gala", top_k=4)
     assert sorted(hit.item.item_id for hit in hits) == ["basket", "conference", "fuji", "whole"]
     own = searcher.embedder(load(painted(0), TinyEmbedder.spec)[None]).embeddings
     (asked,) = searcher.search_embeddings(own, 5)
     assert [hit for hit in asked if hit.item.item_id != "gala"] == hits
-    assert [hit.item.item_id for hit in searcher.similar("gala", categories=[MILK])] == ["whole"]
-    assert searcher.similar("gala", min_score=0.999) == []
+    assert [hit.item.item_id for hit in searcher.items.similar("gala", categories=[MILK])] == [
+        "whole"
+    ]
+    assert searcher.items.similar("gala", min_score=0.999) == []
     with pytest.raises(ShopError, match="no item “kiwi”"):
-        searcher.similar("kiwi")
+        searcher.items.similar("kiwi")
     shop.catalogue.upsert_items([item_row(tmp_folder(shop), "new", APPLE, [50])])
     with pytest.raises(ShopError, match="“new” waits for its embedding"):
-        searcher.similar("new")
+        searcher.items.similar("new")
 
 
 def tmp_folder(shop: Shop) -> Path:
