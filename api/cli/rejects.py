@@ -29,3 +29,14 @@ def show_rejects(rejects: "Sequence[Reject]", total: int, shop: Path) -> list[Re
         more = f"… and {total - len(rejects):,} more: vsearch status {shop} --rejects"
         shown.append(more)
     return shown
+
+
+def show_forgotten(forgotten: "Sequence[Reject]") -> list[RenderableType]:
+    """Return the table of an audit's decisions that a manifest has overtaken."""
+    if not forgotten:
+        return []
+    rows = [(one.row, one.item_id, one.field, one.reason) for one in forgotten[:REJECTS_SHOWN]]
+    more = len(forgotten) - len(rows)
+    title = f"\nDecisions that the manifest has overtaken ({len(forgotten):,})"
+    shown: list[RenderableType] = [listing(("row", "item", "of", "reason"), rows, title)]
+    return [*shown, *([f"… and {more:,} more"] if more else [])]

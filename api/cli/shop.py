@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli.progress import format_seconds
-from api.cli.rejects import REJECTS_SHOWN, show_rejects
+from api.cli.rejects import REJECTS_SHOWN, show_forgotten, show_rejects
 from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
@@ -87,9 +87,11 @@ def import_(
                     ("items changed", report.changed),
                     ("items unchanged", report.unchanged),
                     ("photos added", report.photos_added),
+                    *([("kept as decided", kept)] if (kept := report.kept_decisions) else []),
                     ("rejected", report.rejected),
                     ("time", format_seconds(report.seconds)),
                 ]
             ),
             *show_rejects(report.rejects[:REJECTS_SHOWN], len(report.rejects), shop),
+            *show_forgotten(report.forgotten),
         )
