@@ -135,7 +135,8 @@ def _told(
 def _read_kept(file: Path) -> dict[str, _Told]:
     """Return what an earlier build has kept; nothing where that is damaged or absent."""
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        # Opened here: NumPy leaves the file of a broken archive open.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
             columns = [kept[name] for name in ("hashes", "embeddings", "confidence", "familiarity")]
         hashes, embeddings, confidence, familiarity = columns
         rows = zip(embeddings, confidence.tolist(), familiarity, strict=True)

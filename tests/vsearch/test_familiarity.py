@@ -146,7 +146,7 @@ def test_typicality_is_the_relative_mahalanobis_distance(
 
     def shrunk(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
         level = np.trace(covariance) / DIM
-        return (1 - SHRINKAGE) * covariance + SHRINKAGE * level * np.eye(DIM)
+        return np.asarray((1 - SHRINKAGE) * covariance + SHRINKAGE * level * np.eye(DIM))
 
     means = np.stack([along[own == label].mean(axis=0) for label in range(4)])
     within = shrunk(covariance_of(along - means[own]))
