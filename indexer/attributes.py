@@ -10,7 +10,7 @@ import math
 import re
 from datetime import date, time
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
 
 from indexer.records import Value
 
@@ -25,6 +25,7 @@ _MONEY = re.compile(
 )
 _SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
 _INT64 = 2**63
+_TOLD = {"bool": "true or false", "int": "a whole number", "float": "a number"}
 
 
 def plain(cell: object) -> Value:
@@ -82,6 +83,25 @@ def widen(one: Type | None, other: Type | None) -> Type | None:
     if one is None:
         return other
     return "float" if {one, other} == {"int", "float"} else "text"
+
+
+def fitted(value: Value, kind: str | None) -> Value:
+    """Return a value that the column of an attribute can take without becoming text.
+
+    Args:
+        value: what `plain` returned; a text that looks like a number is one to a column of numbers.
+        kind: the column's type, None for a new one.
+
+    Raises:
+        ValueError: only as text could the column hold it; the message is the reason.
+    """
+    known = cast("Type | None", kind)
+    if known is None or known == "text" or widen(known, type_of(value, typed=True)) != "text":
+        return value
+    told = type_of(value, typed=False)
+    if widen(known, told) == "text":
+        raise ValueError(f"this attribute is {_TOLD[known]} in this shop")
+    return convert(value, told or known)
 
 
 def convert(value: Value, kind: str) -> Value:

@@ -22,6 +22,7 @@ from indexer.records import (
     Reject,
     UpsertCounts,
 )
+from indexer.removal import Removals
 from indexer.text_queries import TextQueries
 from indexer.view_queries import ViewQueries, is_view
 from vsearch.taxonomy import CategoryPath
@@ -45,7 +46,14 @@ _ORDER = "ORDER BY items.category_id, items.item_key, photos.position, photos.ph
 
 
 class Catalogue(
-    ImportNotes, EmbeddingCache, FilterQueries, LookCache, Decisions, ViewQueries, TextQueries
+    ImportNotes,
+    Removals,
+    EmbeddingCache,
+    FilterQueries,
+    LookCache,
+    Decisions,
+    ViewQueries,
+    TextQueries,
 ):
     """All that a shop knows of its items; safe to share between threads and processes."""
 

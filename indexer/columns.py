@@ -20,7 +20,7 @@ from vsearch.taxonomy import CategoryPath, format_path, parse_path
 _ID = ("item_id", "id", "handle", "sku")
 _TITLE = ("title", "name", "product_name")
 _PHOTO = ("image_path", "image_link", "image_src", "image_url", "image", "photo")
-_MORE_PHOTOS = ("additional_image_link", "additional_images", "variant_image")
+_MORE_PHOTOS = ("photos", "additional_image_link", "additional_images", "variant_image")
 _GROUP = ("group_id", "item_group_id")
 _CATEGORY = ("category", "product_type", "product_category", "google_product_category")
 _SHOPIFY_CATEGORY = ("type", "product_category")
@@ -44,7 +44,7 @@ class Columns:
     Attributes:
         names: all columns of the manifest.
         item_id, title, photo, group: the column of that meaning, None where there is none.
-        more_photos: columns that may hold further catalogue photos.
+        more_photos: columns that may hold further catalogue photos, or, without `photo`, all.
         category: the columns that make up the path, root first; empty where there are none.
         shopify: rows of one `Handle` are one item, the later ones add photos.
     """

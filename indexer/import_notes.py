@@ -2,9 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 from indexer import upsert
+from indexer.attributes import Type, widen
 from indexer.database import Database
 from indexer.records import PhotoFile, Reject, Source, Value
 
@@ -45,6 +47,11 @@ class ImportNotes(Database):
         row = self._row("SELECT count(*) AS number FROM rejects")
         return int(row["number"]) if row else 0
 
+    def item_ids(self) -> Iterator[str]:
+        """Yield the ids of all items, whatever their state, as they were when the reading began."""
+        for row in self._snapshot("SELECT item_id FROM items ORDER BY item_key"):
+            yield row["item_id"]
+
     def photo_files(self, sources: Collection[str]) -> dict[str, PhotoFile]:
         """Return what an earlier import found out about these paths and URLs."""
         rows = self._rows(
@@ -78,21 +85,28 @@ class ImportNotes(Database):
 
     def set_attribute_types(
         self, types: Mapping[str, str], convert: Callable[[Value, str], Value]
-    ) -> None:
-        """Fix the types of attributes; items that hold another type are converted.
+    ) -> dict[str, str]:
+        """Let attributes hold values of these types; items that hold a narrower one are converted.
+
+        A type only ever widens, whichever process has told another one meanwhile.
 
         Args:
             types: type by name of attribute.
             convert: turns a value into one of the given type.
+
+        Returns:
+            The type that every attribute has now.
         """
-        known = self.attribute_types()
-        changed = {name: kind for name, kind in types.items() if known.get(name) != kind}
         with self.transaction() as connection:
+            known = self.attribute_types()
+            wider = {name: _wider(known.get(name), kind) for name, kind in types.items()}
+            changed = {name: kind for name, kind in wider.items() if known.get(name) != kind}
             connection.executemany(
                 "INSERT OR REPLACE INTO attribute_types VALUES (?, ?)", changed.items()
             )
             if changed.keys() & known.keys():
                 _convert_attributes(connection, changed, convert)
+        return known | changed
 
     def _photo_file(self, row: sqlite3.Row) -> PhotoFile:
         return PhotoFile(
@@ -115,6 +129,10 @@ def insert_rejects(
         "INSERT INTO rejects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(source, r.manifest, r.row, r.item_id, r.field, r.value, r.reason, at) for r in rejects],
     )
+
+
+def _wider(known: str | None, kind: str) -> str:
+    return widen(cast("Type | None", known), cast("Type", kind)) or kind
 
 
 def _convert_attributes(

@@ -4,7 +4,7 @@ Deciding over all rows keeps a column's meaning and type from changing between t
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, cast
@@ -25,16 +25,20 @@ class Manifest:
     """A manifest that was looked through once.
 
     Attributes:
-        path: the file or folder, absolute.
+        path: the file or folder, absolute; of rows that were given, what they are called.
+        folder: the folder that the photos' paths start from and must not leave.
         columns: which column means what.
         types: the type of each attribute, decided over all rows.
         rows: how many rows there are.
+        given: the rows themselves, where they are in no file.
     """
 
     path: Path
+    folder: Path
     columns: Columns
     types: Mapping[str, Type]
     rows: int
+    given: tuple[Row, ...] | None = None
 
     @classmethod
     def scan(
@@ -52,28 +56,37 @@ class Manifest:
         """
         # One spelling for one manifest, because its rejects are kept under it.
         path = Path(os.path.abspath(path))  # noqa: PTH100
-        typed = is_typed(path)
-        types: dict[str, Type | None] = {}
-        filled: set[str] = set()
-        count = 0
-        for row in _named(path):
-            count += 1
-            for name, cell in row.values.items():
-                value = plain(cell)
-                if value is not None:
-                    filled.add(name)
-                if types.setdefault(name, None) != "text":
-                    types[name] = widen(types[name], type_of(value, typed=typed))
-        try:
-            columns = Columns.of(types, filled, category)
-        except ManifestError as error:
-            raise ManifestError(f"{path.name}: {error}") from error
-        return cls(path, columns, _attribute_types(columns, types, known or {}), count)
+        folder = path if path.is_dir() else path.parent
+        looked = _Looked.through(_named(path), typed=is_typed(path))
+        columns = looked.columns(path, category)
+        types = _attribute_types(columns, looked.types, known or {})
+        return cls(path, folder, columns, types, looked.rows)
 
-    @property
-    def folder(self) -> Path:
-        """The folder that the photos' paths start from and must not leave."""
-        return self.path if self.path.is_dir() else self.path.parent
+    @classmethod
+    def of_rows(
+        cls,
+        name: str,
+        rows: Sequence[Row],
+        folder: Path,
+        category: Sequence[str] = (),
+        known: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Make a manifest of rows that are in no file.
+
+        Args:
+            name: what messages call it.
+            rows: their columns' names as `column_name` writes them.
+            folder: the folder that the photos' paths start from and must not leave.
+            category: as for `scan`.
+            known: as for `scan`.
+
+        Raises:
+            ManifestError: a column of `category` is missing.
+        """
+        looked = _Looked.through(rows, typed=True)
+        columns = looked.columns(Path(name), category)
+        types = _attribute_types(columns, looked.types, known or {})
+        return cls(Path(name), folder, columns, types, looked.rows, tuple(rows))
 
     @property
     def reader(self) -> RowReader:
@@ -83,11 +96,15 @@ class Manifest:
     def require(self, *meanings: Literal["item_id", "photo", "category"]) -> None:
         """Raise ManifestError unless the manifest has a column for each of these meanings."""
         for meaning in meanings:
-            if self.rows and not getattr(self.columns, meaning):
+            if self.rows and not self._has(meaning):
                 raise ManifestError(
                     f"{self.path.name} has no column for the {MEANINGS[meaning]}; "
                     f"its columns are {', '.join(self.columns.names)}"
                 )
+
+    def _has(self, meaning: Literal["item_id", "photo", "category"]) -> bool:
+        told = getattr(self.columns, meaning)
+        return bool(told or (meaning == "photo" and self.columns.more_photos))
 
     def catalogue_entries(self) -> Iterator[Entry | Reject]:
         """Yield the items of a catalogue manifest in order."""
@@ -109,7 +126,37 @@ class Manifest:
 
     def named_rows(self) -> Iterator[Row]:
         """Yield the rows with their columns' names as `column_name` writes them."""
-        return _named(self.path)
+        return _named(self.path) if self.given is None else iter(self.given)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What a look at all rows has found: the type of each column, those that are filled, rows."""
+
+    types: Mapping[str, Type | None]
+    filled: Collection[str]
+    rows: int
+
+    @classmethod
+    def through(cls, rows: Iterable[Row], *, typed: bool) -> Self:
+        types: dict[str, Type | None] = {}
+        filled: set[str] = set()
+        count = 0
+        for row in rows:
+            count += 1
+            for name, cell in row.values.items():
+                value = plain(cell)
+                if value is not None:
+                    filled.add(name)
+                if types.setdefault(name, None) != "text":
+                    types[name] = widen(types[name], type_of(value, typed=typed))
+        return cls(types, filled, count)
+
+    def columns(self, path: Path, category: Sequence[str]) -> Columns:
+        try:
+            return Columns.of(self.types, self.filled, category)
+        except ManifestError as error:
+            raise ManifestError(f"{path.name}: {error}") from error
 
 
 def _handle(row: Row) -> object:

@@ -148,6 +148,13 @@ class RowReader:
             notes=notes,
         )
 
+    def item_id(self, row: Row) -> str | None:
+        """Return the id of a row's item; None where it has none that could be one."""
+        try:
+            return self._id(row)
+        except _CellError:
+            return None
+
     def photo_entry(self, row: Row) -> PhotoEntry | Reject:
         """Read a row that names a further labelled photo."""
         item_id = None

@@ -194,6 +194,23 @@ def write_further(
     return FurtherOutcome(_write_photo(connection, root, item_key, photo, "further"))
 
 
+def reject_without_photo(
+    connection: sqlite3.Connection, item_key: int, reason: str
+) -> tuple[str, ...]:
+    """Reject an item that is fine but for having no catalogue photo left.
+
+    Returns:
+        Its id, where there was such an item.
+    """
+    rows = connection.execute(
+        "UPDATE items SET state = 'rejected', reason = ? WHERE item_key = ? AND state = 'ok' "
+        "AND NOT EXISTS (SELECT 1 FROM photos "
+        "WHERE photos.item_key = items.item_key AND role = 'catalogue') RETURNING item_id",
+        (reason, item_key),
+    ).fetchall()
+    return tuple(row["item_id"] for row in rows)
+
+
 def _leak(row: sqlite3.Row, split: str) -> str:
     kind = "catalogue" if row["role"] == "catalogue" else row["split"]
     return (
