@@ -42,6 +42,11 @@ class ItemSearch:
         live = self._follower.current()
         return nearest_rows(self.version, live, self._selector.select(live), embeddings, k)
 
+    def any_within(self, category: CategoryPath) -> bool:
+        """Say whether a search within a category finds any view."""
+        chosen = self._selector.select(self._follower.current(), [category])
+        return chosen.count + len(chosen.delta) > 0
+
     def usual_rows(self, top_k: int) -> int:
         """Return how many rows hold `top_k` items if the first have no more views than is usual."""
         told = self.version.manifest

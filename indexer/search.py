@@ -221,7 +221,7 @@ class Searcher:
         found, restrictions = [], []
         for embedding, own in zip(embeddings, shares, strict=True):
             told = likely_categories(self.embedder.bundle.labels, own)
-            filled = tuple(path for path in told.categories if self.version.ranges([path]))
+            filled = tuple(path for path in told.categories if self.items.any_within(path))
             if told.categories and not filled:
                 told = replace(told, widened="the likely categories hold no item")
             told = replace(told, categories=filled)
