@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from api.loading import open_warm
+from api.report import reasons, write_report
 from api.sheet import contact_sheet
 from indexer.build import build
-from indexer.evaluate import evaluate
+from indexer.evaluate import Evaluation, measure
 from indexer.importing import ImportReport, import_manifest
 from indexer.manifest import read_queries
 from indexer.search import SearchResult
@@ -22,6 +23,7 @@ from indexer.training import train_shop
 from indexer.training_data import training_of
 from vsearch.bundle import Bundle
 from vsearch.errors import BundleError, ShopError
+from vsearch.explain import Explainer
 from vsearch.images import read_photo
 from vsearch.progress import Progress, silent
 from vsearch.train import TrainConfig, photo_set
@@ -76,11 +78,13 @@ class Walk:
     Attributes:
         steps: what was done so far.
         figures: what `evaluate` measured; None before it or without queries.
+        report: the page that shows it, None likewise.
     """
 
     def __init__(self, shop: Shop, given: Given, progress: Progress = silent) -> None:
         self.steps: list[Step] = []
         self.figures: dict[str, Any] | None = None
+        self.report: Path | None = None
         self._shop, self._given, self._progress = shop, given, progress
 
     def go(self, sheet: Path) -> Found:
@@ -93,7 +97,8 @@ class Walk:
         self.take("train", lambda: self._train(imported), str)
         self.take("build", self._build, str)
         if self._given.queries:
-            self.take("evaluate", self._evaluate, str)
+            evaluation = self.take("evaluate", self._evaluate, _measured)
+            self.take("report", lambda: self._report(evaluation, sheet.parent), str)
         return self.take("search", lambda: self._search(sheet), _found)
 
     def take(self, name: str, do: Callable[[], T], tell: Callable[[T], str]) -> T:
@@ -146,11 +151,19 @@ class Walk:
             f"{report.indexed:,} items in {report.version}"
         )
 
-    def _evaluate(self) -> str:
+    def _report(self, evaluation: Evaluation, folder: Path) -> str:
+        """Write the evaluation as a page beside the contact sheet."""
+        self.report = folder / "report.html"
+        explainer = Explainer.load(self._shop.models / evaluation.report.model)
+        why = reasons(evaluation, explainer)
+        write_report(self.report, evaluation, explanations=why, progress=self._progress)
+        return str(self.report)
+
+    def _evaluate(self) -> Evaluation:
         assert self._given.queries is not None  # or this step is not taken
-        report = evaluate(self._shop, self._given.queries, progress=self._progress)
-        self.figures = report.to_json()
-        return f"{self.figures['queries']:,} held-out photos"
+        evaluation = measure(self._shop, self._given.queries, progress=self._progress)
+        self.figures = evaluation.report.to_json()
+        return evaluation
 
     def _search(self, sheet: Path) -> Found:
         photo = self._photo()
@@ -176,6 +189,10 @@ def _imported(report: ImportReport) -> str:
         f"{report.added:,} items added, {report.changed:,} changed, {known:,} known; "
         f"{report.photos_added:,} photos added, {report.rejected:,} rejected"
     )
+
+
+def _measured(evaluation: Evaluation) -> str:
+    return f"{evaluation.report.queries:,} held-out photos"
 
 
 def _found(found: Found) -> str:

@@ -107,6 +107,7 @@ def document(
         "thumbnail_recall@1": baseline,
         "search": {"photo": str(found.photo), **found.result.to_json()},
         "sheet": str(found.sheet),
+        "report": str(walk.report) if walk.report else None,
     }
 
 
@@ -125,6 +126,7 @@ def shown(
         Text(f"Searched with {found.photo}", style="bold"),
         *result_tables(found.result),
         f"Contact sheet: {found.sheet}",
+        *([f"Evaluation:    {walk.report}"] if walk.report else []),
         f"Serve it:      vsearch serve {folder / 'shop'}",
         f"Search it:     vsearch search {folder / 'shop'} PHOTO",
     ]

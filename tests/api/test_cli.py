@@ -357,7 +357,7 @@ def test_demo_on_a_given_catalogue_uses_again_what_is_there(
     )
     document = answer(*arguments)
     steps = {step["name"]: step["outcome"] for step in document["steps"]}
-    assert list(steps) == ["import", "train", "build", "evaluate", "search"]
+    assert list(steps) == ["import", "train", "build", "evaluate", "report", "search"]
     assert "from the walk before" in steps["train"]
     assert steps["build"].startswith("0 photos embedded")
     assert document["evaluation"]["queries"] == 12
