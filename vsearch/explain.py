@@ -54,7 +54,7 @@ class Explainer:
     Every map is float32 of shape (size, size), over the square of pixels that the network takes;
     `vsearch.heat` lays it over the photo. A value above the map's mean is a place that speaks for
     the label or the likeness, one below 0 a place that speaks against it. Fine detail is not to be
-    had: most of the sum comes from the last stages, whose positions are 32 pixels apart.
+    had: most of the sum comes from the last stages, whose positions are up to 32 pixels apart.
     """
 
     def __init__(self, bundle: Bundle, precision: Precision | None = None):

@@ -20,7 +20,7 @@ def above_average(values: FloatMap) -> FloatMap:
     """Return how much more each place gives than the average place, 0 where it gives less.
 
     What all places give alike says nothing of where. Chosen on 15 val photos of grocery-store: of
-    what is left, .79 lies on the product, of all that is above 0 only .62 (see BENCHMARKS.md).
+    what is left, .80 lies on the product; of all that is above 0, only .64 (see BENCHMARKS.md).
 
     Args:
         values: (height, width), what each place gives to a score.
