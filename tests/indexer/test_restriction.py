@@ -160,7 +160,7 @@ def ranked(seed: int) -> list[str]:
     embedder = SureEmbedder()
 
     def embedded(photo: int) -> NDArray[np.float32]:
-        return embedder(load(painted(photo), embedder.spec)[None]).embeddings[0]
+        return np.asarray(embedder(load(painted(photo), embedder.spec)[None]).embeddings[0])
 
     best = {
         item: max(float(embedded(seed) @ embedded(view)) for view in views)
