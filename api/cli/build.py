@@ -30,7 +30,8 @@ def build(
             min=0.001,
             max=0.5,
             help="The share of photos of what the shop sells that may be called unknown; the "
-            "more, the more photos of anything else are told.",
+            "more, the more photos of anything else are told. It takes 20 val photos, and 99 "
+            "for 0.01.",
             show_default="as before; at first 0.05",
         ),
     ] = None,

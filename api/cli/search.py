@@ -298,7 +298,8 @@ def restricted_line(restricted: "Restriction | None") -> list[RenderableType]:
     where = f"Searched within {', '.join(told['categories'])} ({restricted.probability:.0%})"
     if not restricted.beyond:
         return [Text(f"{where}.", style="dim")]
-    return [Text(f"{where}; the last {restricted.beyond} hits lie beyond.", style="dim")]
+    last = f"{restricted.beyond} hits lie" if restricted.beyond > 1 else "hit lies"
+    return [Text(f"{where}; the last {last} beyond.", style="dim")]
 
 
 def timings_line(result: "SearchResult") -> Text:

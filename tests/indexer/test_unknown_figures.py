@@ -54,10 +54,10 @@ def test_photos_that_are_told_perfectly_or_not_at_all() -> None:
     low, high = np.full(5, 0.1, np.float32), np.full(3, 0.9, np.float32)
     (apart,) = told(low, {"toys": high}).curves
     assert (apart.auroc, apart.rejected) == (1, 1)
-    assert apart.points == ((0, 0), (0, 1), (1, 1))
+    assert list(apart.points) == [(0, 0), (0, 1), (1, 1)]
     (alike,) = told(low, {"toys": low}).curves
     assert (alike.auroc, alike.rejected) == (0.5, 0)
-    assert alike.points == ((0, 0), (1, 1))
+    assert list(alike.points) == [(0, 0), (1, 1)]
 
 
 def test_a_score_of_a_half_is_unknown() -> None:
