@@ -4,9 +4,11 @@ PYTHON ?= python3
 DEVICE ?= cpu
 DEMO ?= demo-shop
 SHOP ?= $(DEMO)/shop
+# Rows of the benchmark of search, beside whichever peers of the extra `bench` are installed.
+ROWS ?= 100000,1000000
 BIN := .venv/bin
 
-.PHONY: .venv demo test check format bench serve clean
+.PHONY: .venv demo test check format bench bench-search serve clean
 
 .venv: .venv/installed-$(DEVICE)
 
@@ -38,6 +40,10 @@ format: .venv
 
 bench: .venv
 	XLA_FLAGS= $(BIN)/python -m pytest tests/benchmarks -m slow -s --timeout 3600
+
+bench-search: .venv
+	$(BIN)/python -m tests.benchmarks.search_speed --rows $(ROWS)
+	XLA_FLAGS= $(BIN)/python -m tests.benchmarks.search_rebuild --items $(ROWS)
 
 serve: .venv
 	$(BIN)/vsearch serve $(SHOP)

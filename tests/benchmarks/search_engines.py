@@ -1,0 +1,112 @@
+"""Engines of nearest-neighbour search under one interface: ours, and FAISS's HNSW graph.
+
+Every engine writes its index into a folder and opens it again, as a service would. All search on
+one thread and build on all cores. `search_peers` has the engines that need packages of their own.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import faiss
+import numpy as np
+
+from indexer.records import Item, Photo
+from indexer.shop import Shop
+from indexer.version_writer import Recipe, write_version
+from indexer.versions import IndexVersion
+from tests.benchmarks.search_data import K, Rows, Vectors
+from vsearch.taxonomy import CategoryPath
+
+DEGREE, BREADTH = 16, 200  # of every HNSW graph: hnswlib's own defaults
+WIDTHS = (16, 32, 64, 128, 256, 512)  # of every search in one
+
+
+class Engine(Protocol):
+    """One way to find nearest rows.
+
+    Attributes:
+        package: the distribution that it needs, "" for none beside ours.
+        parameter: what its efforts are, "" where there is nothing to choose.
+        efforts: the values that are measured, the cheapest first.
+        filters: whether it can search within a category.
+    """
+
+    package: ClassVar[str]
+    parameter: ClassVar[str]
+    efforts: ClassVar[Sequence[int]]
+    filters: ClassVar[bool]
+
+    def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
+        """Write an index of the vectors (rows, DIM) and their categories (rows,)."""
+
+    def open(self, folder: Path) -> None:
+        """Make ready to search in what `build` wrote."""
+
+    def search(self, queries: Vectors, effort: int, category: int | None) -> Rows:
+        """Return the K nearest rows of every query, (n, K); -1 where fewer are found."""
+
+
+class Ours:
+    """An index version, written, verified and opened as `vsearch build` does."""
+
+    package, parameter, efforts, filters = "", "", (0,), True
+
+    def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
+        order = np.argsort(categories, kind="stable")
+        views = [_view(row, int(categories[row])) for row in order.tolist()]
+        recipe = Recipe("e" * 16, "a" * 16, vectors.shape[1], "catalogue", 0, "")
+        blocks = (vectors[order[start : start + 4096]] for start in range(0, len(order), 4096))
+        version = write_version(Shop.create(folder), recipe, views, blocks, lambda *_: None)
+        (folder / "version.json").write_text(json.dumps(version.name))
+
+    def open(self, folder: Path) -> None:
+        name = json.loads((folder / "version.json").read_text())
+        self._version = IndexVersion.open(folder / "indexes" / name)
+
+    def search(self, queries: Vectors, effort: int, category: int | None) -> Rows:
+        within = None if category is None else self._version.ranges([_path(category)])
+        _, rows = self._version.index.search(queries, K, within)
+        return np.where(rows < 0, -1, self._version.photo_keys[rows])
+
+
+def _view(row: int, category: int) -> tuple[Item, Photo]:
+    path = _path(category)
+    item = Item(row, "", "", path, category + 1, (), None, {}, "ok", None)
+    return item, Photo(row, row, f"{row:064x}", Path(), "catalogue", "train", 0, 1, 1)
+
+
+def _path(category: int) -> CategoryPath:
+    return (f"Category {category}",)
+
+
+class FaissHnsw:
+    """FAISS's graph over float32 vectors; a filter is a bitmap that the search is given."""
+
+    package, parameter, efforts, filters = "", "efSearch", WIDTHS, True
+
+    def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
+        faiss.omp_set_num_threads(os.cpu_count() or 1)
+        index = faiss.IndexHNSWFlat(vectors.shape[1], DEGREE, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction = BREADTH
+        index.add(vectors)
+        faiss.write_index(index, str(folder / "hnsw.faiss"))
+        np.save(folder / "categories.npy", categories)
+
+    def open(self, folder: Path) -> None:
+        faiss.omp_set_num_threads(1)
+        self._index = faiss.read_index(str(folder / "hnsw.faiss"))
+        self._categories = np.load(folder / "categories.npy")
+        self._selectors: dict[int, Any] = {}
+
+    def search(self, queries: Vectors, effort: int, category: int | None) -> Rows:
+        params = faiss.SearchParametersHNSW(efSearch=effort)
+        if category is not None:
+            if category not in self._selectors:
+                bits = np.packbits(self._categories == category, bitorder="little")
+                self._selectors[category] = faiss.IDSelectorBitmap(bits)
+            params.sel = self._selectors[category]
+        rows: Rows = self._index.search(queries, K, params=params)[1]
+        return rows
