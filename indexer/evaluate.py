@@ -267,16 +267,17 @@ def _ask(
 
 def _read_foreign(shop: Shop, manifest: Path, split: str) -> tuple[list[QueryPhoto], list[Reject]]:
     """Return photos of what is not sold; none at all is told before the others are asked."""
-    photos, rejects = read_queries(shop, manifest, split)
+    photos, rejects = read_queries(shop, manifest, split, foreign=True)
     if not photos:
         raise ShopError(_nothing_left(manifest, split, 0, rejects))
     return photos, rejects
 
 
 def _name_of(manifest: Path, taken: Container[str]) -> str:
-    """Return the name of a curve: the manifest's, with its folder's where many are called so."""
-    names = (f"{manifest.parent.name}/{manifest.name}", str(manifest))
-    return next(name for name in (manifest.stem, *names) if name not in taken)
+    """Return the name of a curve: the folder's, or the manifest's with that of its folder."""
+    where = manifest.absolute()
+    name = where.name if where.is_dir() else f"{where.parent.name}/{where.stem}"
+    return name if name not in taken else str(manifest)
 
 
 def _scores(answers: Answers, rows: NDArray[np.bool_]) -> NDArray[np.float32] | None:

@@ -14,7 +14,7 @@ from indexer.evaluate import EvaluationReport, evaluate
 from indexer.label_figures import OneLabelFigures
 from indexer.shop import Shop
 from tests.indexer.query_photos import blurred, write_queries
-from tests.indexer.tiny_shop import TinyEmbedder, add_further, item_row, make_shop
+from tests.indexer.tiny_shop import TinyEmbedder, add_further, item_row, make_shop, painted
 from vsearch.data import Label
 from vsearch.errors import ManifestError, ShopError
 from vsearch.images import load
@@ -332,3 +332,20 @@ def test_the_json_has_the_keys_that_scripts_read(shop: Shop, queries: Path) -> N
     per_label = document["per_label"]
     assert isinstance(per_label, dict)
     assert set(per_label[format_path(APPLE)]) == {"queries", "top1", "recall@1"}
+
+
+def test_foreign_photos_need_no_truth_and_no_category_columns(shop: Shop, tmp_path: Path) -> None:
+    for i in range(24):
+        add_further(shop, f"item-{i % 12}", 3000 + i, "val")
+    rows = [{"image_path": "0.png", "item_id": "item-1"}]
+    queries = write_queries(tmp_path / "queries", rows, {"0.png": QUERIES[5].data})
+    folder = tmp_path / "strangers"
+    folder.mkdir()
+    for i in range(3):
+        (folder / f"{i}.png").write_bytes(painted(4000 + i))
+    embedder = TinyEmbedder(CATEGORIES)
+    build(shop, embedder=embedder)
+    shop.update_settings(category_columns=("department", "category"))
+    report = evaluate(shop, queries, unknown=[folder], embedder=embedder)
+    assert report.unknown is not None
+    assert [(curve.name, curve.photos) for curve in report.unknown.curves] == [("strangers", 3)]
