@@ -10,6 +10,7 @@ import typer
 
 from api.cli import (
     audit,
+    backup,
     build,
     classify,
     demo,
@@ -34,7 +35,13 @@ app = typer.Typer(
 )
 
 COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "A shop": {"init": shop.init, "import": shop.import_, "status": status.status},
+    "A shop": {
+        "init": shop.init,
+        "import": shop.import_,
+        "status": status.status,
+        "backup": backup.backup,
+        "restore": backup.restore,
+    },
     "From catalogue to search": {
         "train": train.train,
         "build": build.build,

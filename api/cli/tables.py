@@ -51,3 +51,12 @@ def _is_figure(value: object) -> bool:
 def percent(share: float) -> str:
     """Return a share of 0..1 as `97.2 %`."""
     return f"{share:.1%}".replace("%", " %")
+
+
+def format_bytes(size: int) -> str:
+    """Return a size as people read it: `512 B`, `34.1 kB`, `103 MB`, `1.2 GB`."""
+    value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 999.5 and len(units) > 1:
+        value /= 1000
+        del units[0]
+    return f"{value:.0f} {units[0]}" if value >= 100 or value == size else f"{value:.1f} {units[0]}"

@@ -47,7 +47,7 @@ def test_every_command_says_what_it_does() -> None:
     names = [name for panel in COMMANDS.values() for name in panel]
     assert set(names) == {
         "init", "import", "train", "build", "evaluate", "audit", "classify", "search", "similar",
-        "status", "versions", "rollback", "serve", "demo", "doctor",
+        "status", "versions", "rollback", "serve", "demo", "doctor", "backup", "restore",
     }  # fmt: skip
     for name in names:
         result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "100"})

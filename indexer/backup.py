@@ -1,0 +1,212 @@
+"""A backup of a shop in use: imports, builds, changes and searches go on meanwhile.
+
+First the pair that serves is held open, then the catalogue is copied as it is at one moment. So the
+copy is never older than the version that goes with it, and whatever changed in between is a change
+that the restored shop's next build takes in, as everywhere.
+"""
+
+import json
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from indexer.archive import ArchiveWriter, Megabytes, open_sink
+from indexer.archive_reader import read_archive
+from indexer.catalogue_copy import CatalogueCopy, name_in_backup
+from indexer.drafts import draft_beside
+from indexer.pair import check_pair, check_sequence, load_model
+from indexer.pinned import Pinned, pin
+from indexer.shop import Shop
+from vsearch.errors import ShopError, VersionError
+from vsearch.images import ImageError, content_hash, read_photo
+from vsearch.progress import Progress, silent, track
+from vsearch.storage import sync_path
+
+_PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z")
+
+
+@dataclass(frozen=True)
+class BackupReport:
+    """What a backup holds.
+
+    Attributes:
+        path: where it lies.
+        items: of the catalogue.
+        sequence: the last change that is in.
+        model: model_fingerprint of the model that served.
+        version: the index version that served.
+        photos: photo files that are in.
+        photos_elsewhere: photos of the catalogue that stay where the manifest has them.
+        photos_missing: photo files that are not in, because they are gone or no longer what was
+            imported.
+        files: all files that are in.
+        bytes: their size.
+        seconds: how long it took.
+    """
+
+    path: str
+    items: int
+    sequence: int
+    model: str | None
+    version: str | None
+    photos: int
+    photos_elsewhere: int
+    photos_missing: int
+    files: int
+    bytes: int
+    seconds: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return what `vsearch backup --json` prints."""
+        return asdict(self)
+
+
+def backup(
+    shop: Shop, target: Path, *, photos: bool = False, progress: Progress = silent
+) -> BackupReport:
+    """Copy what a shop needs to go on elsewhere, verify the copy, and give it its name.
+
+    The cache is left out, and so are index versions that do not serve.
+
+    Args:
+        shop: the shop; others may use and change it meanwhile.
+        target: a new file `*.tar`, or a new folder.
+        photos: take in the photos that lie outside the shop too; they become the shop's own in the
+            backup.
+        progress: told of the stages "catalogue" (pages), "photos", "files" and "verify" (MB).
+
+    Raises:
+        ShopError: the target is there already, or something of the shop is damaged.
+        BundleError: a model is damaged.
+        BusyError: another backup is writing the same target.
+    """
+    started = time.monotonic()
+    target = _new_target(target)
+    with ExitStack() as stack:
+        draft = stack.enter_context(draft_beside(target))
+        pinned = stack.enter_context(pin(shop))
+        copying = CatalogueCopy.make(shop.catalogue, draft / "catalogue.db", progress)
+        copy = stack.enter_context(copying)
+        _check_pair(shop, pinned, copy)
+        written = draft / "archive"
+        with open_sink(written, tar=target.suffix == ".tar") as sink:
+            writer = ArchiveWriter(sink, _header(shop, pinned, copy))
+            taken = _add_photos(shop, copy, writer, everything=photos, progress=progress)
+            counts = {"items": copy.items(), "sequence": copy.sequence()}
+            copy.close()
+            _add_files(shop, pinned, copy.path, writer, progress)
+        size = sum(entry.bytes for entry in writer.entries.values())
+        read_archive(written, None, Megabytes("verify", size, progress))
+        _publish(written, target)
+    return BackupReport(
+        path=str(target),
+        model=pinned.current.model,
+        version=pinned.current.index,
+        **counts,
+        **taken,
+        files=len(writer.entries),
+        bytes=size,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _new_target(target: Path) -> Path:
+    target = Path(target).absolute()
+    if target.suffix.lower() in _PACKED:
+        raise ShopError(f"{target.name}: name a file that ends in .tar, or a folder")
+    if target.exists() or target.is_symlink():
+        raise ShopError(f"{target} is there already: name a new file or folder")
+    return target
+
+
+def _check_pair(shop: Shop, pinned: Pinned, copy: CatalogueCopy) -> None:
+    """Refuse to keep what could not serve again."""
+    models = {name: load_model(shop, name) for name in pinned.models}
+    current, version = pinned.current, pinned.version
+    if version is not None and current.index is not None:
+        check_sequence(current.index, version.sequence, copy.sequence())
+        if current.model is not None:
+            check_pair(models[current.model], current.index, version.embedding_fingerprint)
+
+
+def _header(shop: Shop, pinned: Pinned, copy: CatalogueCopy) -> dict[str, object]:
+    return {
+        "shop": shop.settings.name,
+        "model": pinned.current.model,
+        "version": pinned.current.index,
+        "items": copy.items(),
+        "sequence": copy.sequence(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _add_photos(
+    shop: Shop, copy: CatalogueCopy, writer: ArchiveWriter, *, everything: bool, progress: Progress
+) -> dict[str, int]:
+    """Add the shop's own photos, or all, and let the copy of the catalogue know where they are."""
+    own, other = copy.own_photos(), copy.other_photos()
+    wanted = own + other if everything else own
+    missing = 0
+    moves: dict[str, str] = {}
+    for path, content in track(wanted, len(wanted), "photos", progress):
+        name = name_in_backup(path, content)
+        if name not in writer.entries and not _add_photo(shop, path, content, name, writer):
+            missing += 1
+        elif name != path:
+            moves[path] = name
+    copy.adopt((name, path) for path, name in moves.items())
+    return {
+        "photos": sum(name.startswith("photos/") for name in writer.entries),
+        "photos_elsewhere": 0 if everything else len(other),
+        "photos_missing": missing,
+    }
+
+
+def _add_photo(shop: Shop, path: str, content: str, name: str, writer: ArchiveWriter) -> bool:
+    """Add a photo, if it is still the one that was imported; say whether it is."""
+    file = shop.path / path
+    try:
+        changed = file.stat().st_mtime_ns
+        data = read_photo(file, max_bytes=shop.settings.max_bytes)
+    except (OSError, ImageError):
+        return False
+    if content_hash(data) != content:
+        return False
+    writer.add_bytes(name, data, changed)
+    return True
+
+
+def _add_files(
+    shop: Shop, pinned: Pinned, catalogue: Path, writer: ArchiveWriter, progress: Progress
+) -> None:
+    settings = (shop.path / "shop.toml").read_bytes()
+    small = {"shop.toml": settings, "CURRENT": _line(asdict(pinned.current))}
+    if pinned.trained is not None:
+        small["TRAINED"] = _line({"model": pinned.trained})
+    for name, data in small.items():
+        writer.add_bytes(name, data)
+    digests = pinned.version.digests if pinned.version else {}
+    size = catalogue.stat().st_size
+    count = Megabytes("files", size + sum(one.size for one in pinned.files), progress)
+    with catalogue.open("rb") as file:
+        writer.add("catalogue.db", file, size, 0, count)
+    for one in pinned.files:
+        entry = writer.add(one.name, one.file, one.size, one.mtime_ns, count)
+        if entry.sha256 != digests.get(one.name, entry.sha256):
+            raise VersionError(
+                f"{one.name} is damaged (SHA-256 differs): run `vsearch build`, then back up again"
+            )
+    writer.finish()
+
+
+def _line(values: object) -> bytes:
+    return (json.dumps(values) + "\n").encode()
+
+
+def _publish(written: Path, target: Path) -> None:
+    if target.exists():
+        raise ShopError(f"{target} has appeared meanwhile: name a new file or folder")
+    written.rename(target)
+    sync_path(target.parent)
