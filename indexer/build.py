@@ -13,14 +13,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding import PhotoEmbedder, Pixels, load_embedder, pixels_of, predict
+from indexer.embedding import PhotoEmbedder, load_embedder
+from indexer.handover import hand_over, serving
 from indexer.judging import fit_judge, judged_by
+from indexer.photo_vectors import photo_vectors
 from indexer.records import Item, Photo
-from indexer.shop import Current, Shop, Views
+from indexer.shop import Shop, Views
 from indexer.version_writer import Recipe, write_version
-from indexer.versions import UNIT_TOLERANCE, IndexVersion, prune
-from vsearch.errors import BundleError, ShopError, VersionError
-from vsearch.images import ImageError
+from indexer.versions import IndexVersion, prune
+from vsearch.errors import ShopError, VersionError
 from vsearch.progress import Progress, silent
 
 _FEW = 20  # photos that may always be rejected
@@ -96,7 +97,7 @@ def build(
             judge = partial(fit_judge, shop, embedder, progress=progress)
             vectors = _vectors(shop, recipe, rows, progress)
             version = write_version(shop, recipe, rows, vectors, judge)
-        _publish(shop, Current(embedder.model_fingerprint, version.name))
+        embedded += hand_over(shop, embedder, version)
         prune(shop)
         told = version.manifest
         counts = shop.catalogue.counts(told.sequence, told.embedding_fingerprint, told.views)
@@ -127,7 +128,7 @@ def _recipe(shop: Shop, embedder: PhotoEmbedder) -> Recipe:
 
 def _standing(shop: Shop, recipe: Recipe) -> IndexVersion | None:
     """Return the version that serves, if a new one would be the same and it is sound."""
-    name = _current(shop).index
+    name = serving(shop).index
     if name is None:
         return None
     try:
@@ -140,18 +141,6 @@ def _standing(shop: Shop, recipe: Recipe) -> IndexVersion | None:
     except VersionError:
         return None  # damaged: the build replaces it
     return version
-
-
-def _current(shop: Shop) -> Current:
-    try:
-        return shop.current()
-    except ShopError:
-        return Current(None, None)  # damaged: the build replaces it
-
-
-def _publish(shop: Shop, current: Current) -> None:
-    if _current(shop) != current:
-        shop.publish(current)
 
 
 def _embed_new(
@@ -195,18 +184,9 @@ def _embed(
 ) -> tuple[int, list[tuple[Photo, str]]]:
     """Embed photos and commit batch by batch; return how many, and those that cannot be used."""
     failures: list[tuple[Photo, str]] = []
-
-    def read(photo: Photo) -> Pixels | None:
-        try:
-            return pixels_of(shop, embedder.spec, photo.path, photo.content_hash)
-        except ImageError as error:
-            failures.append((photo, str(error)))
-            return None
-
     embedded = 0
     progress("embed", 0, len(photos))
-    for batch, predictions in predict(embedder, photos, read):
-        vectors = _checked(embedder, predictions.embeddings)
+    for batch, vectors in photo_vectors(shop, embedder, photos, failures):
         hashes = (photo.content_hash for photo in batch)
         shop.catalogue.put_embeddings(
             embedder.embedding_fingerprint, list(zip(hashes, vectors, strict=True))
@@ -215,17 +195,6 @@ def _embed(
         progress("embed", embedded, len(photos))
     progress("embed", len(photos), len(photos))
     return embedded, sorted(failures, key=lambda failure: failure[0].key)
-
-
-def _checked(embedder: PhotoEmbedder, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the vectors; a network that gives no unit vectors must not reach the catalogue."""
-    lengths = np.linalg.norm(vectors, axis=1)
-    if not (np.abs(lengths - 1) <= UNIT_TOLERANCE).all():
-        raise BundleError(
-            f"model {embedder.model_fingerprint} gives vectors that are not of length 1: "
-            "its training may have diverged; run `vsearch train` again"
-        )
-    return vectors
 
 
 def _reject(shop: Shop, failures: list[tuple[Photo, str]], *, new: int, photos: int) -> None:

@@ -4,12 +4,13 @@ A photo that was embedded once is not embedded again, whatever item it belongs t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.database import Database
+from indexer.upsert import record_change
 
 
 class EmbeddingCache(Database):
@@ -45,3 +46,22 @@ class EmbeddingCache(Database):
                 "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
                 [(fingerprint, key, vector.astype("<f4").tobytes()) for key, vector in rows],
             )
+
+    def tell_embedded(self, hashes: Collection[str], *, built: int, before: int) -> None:
+        """Let those who follow the changes look again at items that waited for these embeddings.
+
+        Args:
+            hashes: photos that have embeddings now.
+            built: the change sequence of the index; what it has taken in does not wait.
+            before: the change sequence before this transaction; what has changed in it is looked at
+                anyway.
+        """
+        with self.transaction() as connection:
+            waiting = connection.execute(
+                "SELECT DISTINCT items.item_key FROM photos JOIN items USING (item_key) "
+                "JOIN changes USING (seq) WHERE content_hash IN (SELECT value FROM json_each(?)) "
+                "AND state = 'ok' AND seq > ? AND seq <= ? AND kind != 'embedded'",
+                (json.dumps(list(hashes)), built, before),
+            ).fetchall()
+            for item in waiting:
+                record_change(connection, item["item_key"], "embedded")

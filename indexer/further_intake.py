@@ -52,8 +52,10 @@ class FurtherIntake(Intake):
         key = decided.further(entry.item_id, keys[entry.item_id], file.content_hash)
         if key is None:
             return None
+        photo = photo_row(file, entry.split)
+        self.check_kept([photo])
         self.shop.catalogue.forgive([(entry.item_id, str(file.path))])
-        return self.shop.catalogue.upsert_further(key, photo_row(file, entry.split))
+        return self.shop.catalogue.upsert_further(key, photo)
 
     def _tell(self, entry: PhotoEntry, outcome: FurtherOutcome | None) -> None:
         if outcome is None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.decisions import told
+from indexer.decisions import Decision, told
 from indexer.further_intake import FurtherIntake
 from indexer.intake import Intake, IntakeReport, Photos
 from indexer.item_intake import ItemIntake
@@ -19,7 +19,6 @@ from indexer.manifest import Manifest
 from indexer.photo_reader import PhotoReader
 from indexer.pruning import Pruning, absent_ids
 from indexer.records import Reject, Source
-from indexer.removal import Removed
 from indexer.row_reader import as_text
 from indexer.shop import Shop
 from vsearch.progress import Progress, silent
@@ -82,12 +81,14 @@ def import_manifest(
             one.require("item_id", "photo")
         pruning = Pruning.of(shop, scanned, force=force) if prune else None
         shop.update_settings(category_columns=tuple(columns))
+        if pruning:
+            _tell_forgotten(report, scanned, pruning.forget(shop))
         with PhotoReader.open(shop, {*shop.settings.remote_hosts, *remote_hosts}) as reader:
             named = _import_items(shop, scanned, reader, report, progress)
             if pruning is None:
                 report.would_be_removed = len(absent_ids(shop, named))
             else:
-                _count_removed(report, scanned, pruning.remove(shop, scanned, progress))
+                report.removed = len(pruning.remove(shop, scanned, progress).item_ids)
             for one in further:
                 _import_further(shop, one, reader, report, progress)
     report.seconds = time.monotonic() - began
@@ -133,8 +134,10 @@ def _rejects_kept(intake: Intake, source: Source) -> Iterator[None]:
     intake.report.rejects += intake.rejects
 
 
-def _count_removed(report: ImportReport, manifest: Manifest, removed: Removed) -> None:
-    report.removed = len(removed.item_ids)
+def _tell_forgotten(
+    report: ImportReport, manifest: Manifest, decisions: Sequence[Decision]
+) -> None:
+    why = "its item, or the one that it led to, goes; so what was decided (“{}”) is forgotten"
     report.forgotten += [
         Reject(
             as_text(str(manifest.path)),
@@ -142,8 +145,7 @@ def _count_removed(report: ImportReport, manifest: Manifest, removed: Removed) -
             one.item_id,
             one.column,
             told(one.before),
-            f"its item, or the one that it led to, was removed, so what was decided "
-            f"(“{told(one.after) or one.verdict}”) is forgotten",
+            why.format(told(one.after) or one.verdict),
         )
-        for one in removed.decisions
+        for one in decisions
     ]

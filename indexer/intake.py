@@ -16,6 +16,7 @@ from indexer.photo_reader import PhotoReader
 from indexer.records import HeldOut, PhotoFile, PhotoRow, Reject, Split
 from indexer.row_reader import Reference
 from indexer.shop import Shop
+from vsearch.errors import ShopError
 from vsearch.progress import Progress
 
 _BATCH = 256  # rows
@@ -136,6 +137,20 @@ class Intake:
     def photo_reject(self, item_id: str, photo: Reference, why: str) -> Reject:
         """Make a Reject of a photo that the manifest names."""
         return self.reject(photo.row, item_id, photo.field, photo.text, why)
+
+    def check_kept(self, photos: Iterable[PhotoRow]) -> None:
+        """Check, inside a transaction, that photos which the shop keeps itself are still there.
+
+        The same picture may have gone with the last item that had it, since it was read.
+
+        Raises:
+            ShopError: one is gone.
+        """
+        for photo in photos:
+            if photo.path.is_relative_to(self.shop.photos) and not photo.path.exists():
+                raise ShopError(
+                    f"{photo.path} was deleted by another process while it was taken in: try again"
+                )
 
     def tell_decided(self, decided: KeptDecisions, rows: Sequence[int]) -> None:
         """Count what was kept as decided, and list what was forgotten, each with its row."""

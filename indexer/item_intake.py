@@ -53,8 +53,9 @@ class ItemIntake(Intake):
 
     def _upsert(self, rows: Sequence[ItemRow], before: int) -> UpsertCounts:
         taken = [row for row in rows if self.photos.keeps_rejected or not row.reason]
-        counts = self.shop.catalogue.upsert_items(taken)
         photos = [(row.item_id, photo) for row in taken for photo in row.photos]
+        self.check_kept(photo for _, photo in photos)
+        counts = self.shop.catalogue.upsert_items(taken)
         self.shop.catalogue.forgive((item_id, str(photo.path)) for item_id, photo in photos)
         self.photos.written({photo.content_hash for _, photo in photos}, before)
         return counts

@@ -57,7 +57,7 @@ class Manifest:
         # One spelling for one manifest, because its rejects are kept under it.
         path = Path(os.path.abspath(path))  # noqa: PTH100
         folder = path if path.is_dir() else path.parent
-        looked = _Looked.through(_named(path), typed=is_typed(path))
+        looked = _Looked.through(named(read_rows(path), path.name), typed=is_typed(path))
         columns = looked.columns(path, category)
         types = _attribute_types(columns, looked.types, known or {})
         return cls(path, folder, columns, types, looked.rows)
@@ -70,8 +70,10 @@ class Manifest:
         folder: Path,
         category: Sequence[str] = (),
         known: Mapping[str, str] | None = None,
+        *,
+        typed: bool = True,
     ) -> Self:
-        """Make a manifest of rows that are in no file.
+        """Make a manifest of rows that are at hand.
 
         Args:
             name: what messages call it.
@@ -79,11 +81,12 @@ class Manifest:
             folder: the folder that the photos' paths start from and must not leave.
             category: as for `scan`.
             known: as for `scan`.
+            typed: whether the rows tell numbers from texts themselves, as JSON does.
 
         Raises:
             ManifestError: a column of `category` is missing.
         """
-        looked = _Looked.through(rows, typed=True)
+        looked = _Looked.through(rows, typed=typed)
         columns = looked.columns(Path(name), category)
         types = _attribute_types(columns, looked.types, known or {})
         return cls(Path(name), folder, columns, types, looked.rows, tuple(rows))
@@ -126,7 +129,9 @@ class Manifest:
 
     def named_rows(self) -> Iterator[Row]:
         """Yield the rows with their columns' names as `column_name` writes them."""
-        return _named(self.path) if self.given is None else iter(self.given)
+        if self.given is not None:
+            return iter(self.given)
+        return named(read_rows(self.path), self.path.name)
 
 
 @dataclass(frozen=True)
@@ -176,23 +181,37 @@ def _attribute_types(
     return result
 
 
-def _named(path: Path) -> Iterator[Row]:
+def named(rows: Iterable[Row], manifest: str) -> Iterator[Row]:
+    """Yield rows with their columns' names as `column_name` writes them.
+
+    Args:
+        rows: as they were read.
+        manifest: what a message calls where they are from.
+
+    Raises:
+        ManifestError: two columns of a row mean the same.
+    """
     forms: dict[str, str] = {}
-    for row in read_rows(path):
+    for row in rows:
         forms |= {name: column_name(name) for name in row.values if name not in forms}
-        named = [(forms[name], cell) for name, cell in row.values.items() if forms[name]]
-        values = dict(named)
-        if len(values) < len(named):
-            names = [name for name, _ in named]
+        cells = [(forms[name], cell) for name, cell in row.values.items() if forms[name]]
+        values = dict(cells)
+        if len(values) < len(cells):
+            names = [name for name, _ in cells]
             twice = next(name for name in names if names.count(name) > 1)
             raise ManifestError(
-                f"{path.name}, row {row.number}: two columns mean the same, “{twice}”: rename one"
+                f"{manifest}, row {row.number}: two columns mean the same, “{twice}”: rename one"
             )
         yield Row(row.number, values, row.problem)
 
 
 def read_queries(
-    shop: Shop, manifest: Path, split: str = "test", where: Mapping[str, str] | None = None
+    shop: Shop,
+    manifest: Path,
+    split: str = "test",
+    where: Mapping[str, str] | None = None,
+    *,
+    foreign: bool = False,
 ) -> tuple[list[QueryPhoto], list[Reject]]:
     """Read the photos to evaluate with.
 
@@ -201,6 +220,7 @@ def read_queries(
         manifest: as for import; a column `item_id` or the category columns tell the truth.
         split: rows of another split are passed over; a row that names none belongs to it.
         where: only rows whose column holds exactly this text (case does not matter).
+        foreign: the photos show what the shop does not sell: its category columns mean nothing.
 
     Returns:
         The photos in order, and the rows that cannot be used.
@@ -212,7 +232,7 @@ def read_queries(
         raise ManifestError(f"“{split}” is no split, expected one of {', '.join(SPLITS)}")
     scanned = Manifest.scan(manifest)
     wanted = [column_name(name) for name in shop.settings.category_columns]
-    if set(wanted) & set(scanned.columns.names):
+    if not foreign and set(wanted) & set(scanned.columns.names):
         scanned = Manifest.scan(manifest, wanted)
     scanned.require("photo")
     conditions = _conditions(scanned, where or {})

@@ -125,11 +125,28 @@ class PhotoReader:
 
     def _take_in(self, url: str) -> PhotoFile:
         data = self._fetcher.fetch(url)
-        images.check(data, max_pixels=self._shop.settings.max_pixels)
-        name = images.content_hash(data)
-        suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-        path = self._shop.photos / name[:2] / (name + (suffix if suffix in PHOTO_SUFFIXES else ""))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            write_atomically(path, data)
+        path = keep_photo(self._shop, data, PurePosixPath(urlsplit(url).path).suffix)
         return self._checked(url, path, data, path.stat().st_mtime_ns)
+
+
+def keep_photo(shop: Shop, data: bytes, suffix: str = "") -> Path:
+    """Keep a photo that has no file of its own under SHOP/photos, by content hash.
+
+    Args:
+        shop: keeps it, until the last item that has the photo goes.
+        data: the photo's file.
+        suffix: of its name, such as ".jpg"; one that no photo has is left out.
+
+    Returns:
+        Its path, absolute; `indexer.live.upsert` takes it with `folder=shop.photos`.
+
+    Raises:
+        ImageError: it is no photo that can be used.
+    """
+    images.check(data, max_pixels=shop.settings.max_pixels)
+    name, suffix = images.content_hash(data), suffix.lower()
+    path = shop.photos / name[:2] / (name + (suffix if suffix in PHOTO_SUFFIXES else ""))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        write_atomically(path, data)
+    return path

@@ -10,6 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.decisions import Decision
 from indexer.manifest import Manifest
 from indexer.removal import Removed
 from indexer.shop import Shop
@@ -54,6 +55,13 @@ class Pruning:
             _refuse_unreadable(manifest, absent, unreadable)
             _refuse_many(manifest, absent, items=shop.catalogue.counts(0).items)
         return cls(absent, sequence, written)
+
+    def forget(self, shop: Shop) -> tuple[Decision, ...]:
+        """Forget the decisions about them: the first step of an import.
+
+        A photo that was moved to one of them is then again that of the item that names it.
+        """
+        return shop.catalogue.forget_decisions(self.item_ids)
 
     def remove(self, shop: Shop, manifest: Manifest, progress: Progress) -> Removed:
         """Remove them batch by batch; the last step of an import.

@@ -71,6 +71,11 @@ class Removals(Database):
         self._delete_files(paths)
         return Removed(tuple(item["item_id"] for item in found), len(paths), tuple(decisions))
 
+    def forget_decisions(self, item_ids: Collection[str]) -> tuple[Decision, ...]:
+        """Forget the decisions about items that are to go, and those that moved photos to them."""
+        with self.transaction() as connection:
+            return tuple(one for item_id in item_ids for one in _forget(connection, item_id))
+
     def delete_photos(self, item_key: int, hashes: Collection[str]) -> Removed:
         """Take photos out of an item, in one transaction; unknown hashes are passed over.
 

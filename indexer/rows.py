@@ -18,6 +18,7 @@ from vsearch.errors import ManifestError
 PHOTO_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"))
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _JSON_SUFFIXES = (".jsonl", ".ndjson")
+HALF_CHARACTER = "it holds half a character (a lone \\ud… escape)"
 _MAX_CELL = 16 * 2**20  # characters; a description in HTML exceeds csv's own limit of 131,072
 
 
@@ -147,28 +148,30 @@ def _read_json_lines(path: Path) -> Iterator[Row]:
             # newline="" keeps \r within \r\n; json.loads ignores it as white space.
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield _json_row(number, line)
+                    yield json_row(number, line)
         except UnicodeDecodeError as error:
             raise _not_utf8(path) from error
     if number == 0:
         raise ManifestError(f"{path} is empty: expected one JSON object per line")
 
 
-def _json_row(number: int, line: str) -> Row:
+def json_row(number: int, line: str) -> Row:
+    """Read a row from the text of one JSON object."""
     try:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
         return Row(number, {}, f"it is not JSON ({error})")
     if not isinstance(values, dict):
         return Row(number, {}, 'it is not a JSON object such as {"id": …}')
-    if "\\ud" in line.lower() and _has_lone_surrogate(values):
-        return Row(number, {}, "it holds half a character (a lone \\ud… escape)")
+    if "\\ud" in line.lower() and has_lone_surrogate(values):
+        return Row(number, {}, HALF_CHARACTER)
     return Row(number, values)
 
 
-def _has_lone_surrogate(values: object) -> bool:
+def has_lone_surrogate(values: object) -> bool:
+    """Say whether texts among the values hold half a character, which no database can store."""
     try:
-        json.dumps(values, ensure_ascii=False).encode()
+        json.dumps(values, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         return True
     return False

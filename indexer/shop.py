@@ -2,12 +2,12 @@
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from filelock import FileLock, Timeout
 
@@ -17,6 +17,10 @@ from vsearch import images
 from vsearch.errors import BusyError, ShopError
 from vsearch.storage import write_atomically
 from vsearch.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from indexer.embedding import PhotoEmbedder
+    from indexer.live import DeleteReport, UpsertReport
 
 Views = Literal["catalogue", "all"]
 SCHEMA = 1
@@ -232,6 +236,24 @@ class Shop:
     def taxonomy(self) -> Taxonomy:
         """Return the tree of all categories that hold items."""
         return Taxonomy.of(self.catalogue.category_counts())
+
+    def upsert(
+        self,
+        items: Iterable[Mapping[str, object]],
+        *,
+        embedder: "PhotoEmbedder | None" = None,
+        folder: Path | None = None,
+    ) -> "UpsertReport":
+        """Add or change items so that they are found at once; see `indexer.live.upsert`."""
+        from indexer.live import upsert  # noqa: PLC0415  it is built on this module
+
+        return upsert(self, items, embedder=embedder, folder=folder)
+
+    def delete(self, item_ids: Collection[str]) -> "DeleteReport":
+        """Take items out so that they are found no more; see `indexer.live.delete`."""
+        from indexer.live import delete  # noqa: PLC0415  it is built on this module
+
+        return delete(self, item_ids)
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from indexer import importing
+from indexer import importing, intake
 from indexer.shop import Shop
 
 
@@ -14,6 +14,6 @@ def tell(_stage: str, done: int, _total: int, /) -> None:
 
 
 if __name__ == "__main__":
-    importing._BATCH = 8  # many short transactions, so that a kill meets one
+    intake._BATCH = 8  # many short transactions, so that a kill meets one
     with Shop.open(Path(sys.argv[1])) as opened:
         importing.import_manifest(opened, Path(sys.argv[2]), progress=tell)
