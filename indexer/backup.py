@@ -7,21 +7,19 @@ that the restored shop's next build takes in, as everywhere.
 
 import json
 import time
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.archive import ArchiveWriter, Megabytes, open_sink
 from indexer.archive_reader import read_archive
-from indexer.catalogue_copy import CatalogueCopy, name_in_backup
+from indexer.catalogue_backup import copy_catalogue
 from indexer.drafts import draft_beside
 from indexer.pair import check_pair, check_sequence, load_model
 from indexer.pinned import Pinned, pin
 from indexer.shop import Shop
 from vsearch.errors import ShopError, VersionError
-from vsearch.images import ImageError, content_hash, read_photo
-from vsearch.progress import Progress, silent, track
+from vsearch.progress import Progress, silent
 from vsearch.storage import sync_path
 
 _PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z")
@@ -84,19 +82,15 @@ def backup(
     """
     started = time.monotonic()
     target = _new_target(target)
-    with ExitStack() as stack:
-        draft = stack.enter_context(draft_beside(target))
-        pinned = stack.enter_context(pin(shop))
-        copying = CatalogueCopy.make(shop.catalogue, draft / "catalogue.db", progress)
-        copy = stack.enter_context(copying)
-        _check_pair(shop, pinned, copy)
-        written = draft / "archive"
+    with draft_beside(target) as draft, pin(shop) as pinned:
+        _check_models(shop, pinned)
+        written, catalogue = draft / "archive", draft / "catalogue.db"
         with open_sink(written, tar=target.suffix == ".tar") as sink:
-            writer = ArchiveWriter(sink, _header(shop, pinned, copy))
-            taken = _add_photos(shop, copy, writer, everything=photos, progress=progress)
-            counts = {"items": copy.items(), "sequence": copy.sequence()}
-            copy.close()
-            _add_files(shop, pinned, copy.path, writer, progress)
+            writer = ArchiveWriter(sink, _header(shop, pinned))
+            copied = copy_catalogue(shop, catalogue, writer, everything=photos, progress=progress)
+            if pinned.version is not None:
+                check_sequence(str(pinned.current.index), pinned.version.sequence, copied.sequence)
+            _add_files(shop, pinned, catalogue, writer, progress)
         size = sum(entry.bytes for entry in writer.entries.values())
         read_archive(written, None, Megabytes("verify", size, progress))
         _publish(written, target)
@@ -104,8 +98,7 @@ def backup(
         path=str(target),
         model=pinned.current.model,
         version=pinned.current.index,
-        **counts,
-        **taken,
+        **asdict(copied),
         files=len(writer.entries),
         bytes=size,
         seconds=round(time.monotonic() - started, 3),
@@ -121,61 +114,22 @@ def _new_target(target: Path) -> Path:
     return target
 
 
-def _check_pair(shop: Shop, pinned: Pinned, copy: CatalogueCopy) -> None:
-    """Refuse to keep what could not serve again."""
+def _check_models(shop: Shop, pinned: Pinned) -> None:
+    """Refuse to keep models that could not serve again."""
     models = {name: load_model(shop, name) for name in pinned.models}
     current, version = pinned.current, pinned.version
-    if version is not None and current.index is not None:
-        check_sequence(current.index, version.sequence, copy.sequence())
-        if current.model is not None:
-            check_pair(models[current.model], current.index, version.embedding_fingerprint)
+    if version is not None and current.model is not None:
+        fingerprint = version.embedding_fingerprint
+        check_pair(models[current.model], str(current.index), fingerprint)
 
 
-def _header(shop: Shop, pinned: Pinned, copy: CatalogueCopy) -> dict[str, object]:
+def _header(shop: Shop, pinned: Pinned) -> dict[str, object]:
     return {
         "shop": shop.settings.name,
         "model": pinned.current.model,
         "version": pinned.current.index,
-        "items": copy.items(),
-        "sequence": copy.sequence(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _add_photos(
-    shop: Shop, copy: CatalogueCopy, writer: ArchiveWriter, *, everything: bool, progress: Progress
-) -> dict[str, int]:
-    """Add the shop's own photos, or all, and let the copy of the catalogue know where they are."""
-    own, other = copy.own_photos(), copy.other_photos()
-    wanted = own + other if everything else own
-    missing = 0
-    moves: dict[str, str] = {}
-    for path, content in track(wanted, len(wanted), "photos", progress):
-        name = name_in_backup(path, content)
-        if name not in writer.entries and not _add_photo(shop, path, content, name, writer):
-            missing += 1
-        elif name != path:
-            moves[path] = name
-    copy.adopt((name, path) for path, name in moves.items())
-    return {
-        "photos": sum(name.startswith("photos/") for name in writer.entries),
-        "photos_elsewhere": 0 if everything else len(other),
-        "photos_missing": missing,
-    }
-
-
-def _add_photo(shop: Shop, path: str, content: str, name: str, writer: ArchiveWriter) -> bool:
-    """Add a photo, if it is still the one that was imported; say whether it is."""
-    file = shop.path / path
-    try:
-        changed = file.stat().st_mtime_ns
-        data = read_photo(file, max_bytes=shop.settings.max_bytes)
-    except (OSError, ImageError):
-        return False
-    if content_hash(data) != content:
-        return False
-    writer.add_bytes(name, data, changed)
-    return True
 
 
 def _add_files(

@@ -55,10 +55,6 @@ class CatalogueCopy:
                 )
             yield cls(path, connection)
 
-    def close(self) -> None:
-        """Close the file: what is in it is whole from then on."""
-        self._connection.close()
-
     def sequence(self) -> int:
         """Return the sequence number of the last change in the copy, 0 before any."""
         (sequence,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM changes")
@@ -70,22 +66,16 @@ class CatalogueCopy:
         return int(items)
 
     def own_photos(self) -> list[tuple[str, str]]:
-        """Return path and content hash of all photos that lie in the shop's folder, by path.
-
-        Those that an import has fetched are among them even where no item has them.
-        """
-        paths = self._connection.execute(
-            "SELECT path, content_hash FROM photos UNION SELECT path, content_hash "
-            "FROM photo_files ORDER BY path"
-        )
-        return [(path, content) for path, content in paths if not Path(path).is_absolute()]
+        """Return path and content hash of all photos that lie in the shop's folder, by path."""
+        return [photo for photo in self._photos() if not Path(photo[0]).is_absolute()]
 
     def other_photos(self) -> list[tuple[str, str]]:
         """Return absolute path and content hash of all photos that lie elsewhere, by path."""
-        paths = self._connection.execute(
-            "SELECT DISTINCT path, content_hash FROM photos ORDER BY 1"
-        )
-        return [(path, content) for path, content in paths if Path(path).is_absolute()]
+        return [photo for photo in self._photos() if Path(photo[0]).is_absolute()]
+
+    def _photos(self) -> list[tuple[str, str]]:
+        query = "SELECT DISTINCT path, content_hash FROM photos ORDER BY path"
+        return self._connection.execute(query).fetchall()
 
     def adopt(self, moves: Iterable[tuple[str, str]]) -> None:
         """Let photos be found at a new path within the shop, given as (new, old) paths."""
