@@ -1,7 +1,7 @@
 """One engine in a process of its own: what it builds, and how it searches.
 
-`python -m tests.benchmarks.search_child ENGINE DATA INDEX build|search` prints one JSON object a
-line. A process each keeps memory apart, and can be ended when its time is up.
+`python -m tests.benchmarks.search_child ENGINE DATA INDEX build|search wall|processor` prints one
+JSON object a line. A process each keeps memory apart, and can be ended when its time is up.
 """
 
 import importlib
@@ -19,30 +19,33 @@ from tests.benchmarks.search_engines import Engine
 from tests.benchmarks.search_peers import ENGINES
 
 T = TypeVar("T")
+Clock = Callable[[], float]
 
 BATCH = 64
 ENOUGH = 0.99  # the recall that filters are measured at, where an effort reaches it
 _SECONDS = 4.0  # of every figure
 _PASSES = 5
 
+CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
+
 Figures = dict[str, Any]
 
 
 def main() -> None:
-    name, data, index, stage = sys.argv[1:]
+    name, data, index, stage, clock = sys.argv[1:]
     engine, folder = ENGINES[name](), Path(index)
     if engine.package:
         importlib.import_module(engine.package.replace("-", "_"))
     measured = _build if stage == "build" else _search
-    for figures in measured(engine, SearchData.load(Path(data)), folder):
+    for figures in measured(engine, SearchData.load(Path(data)), folder, CLOCKS[clock]):
         print(json.dumps(figures), flush=True)
 
 
-def _build(engine: Engine, data: SearchData, folder: Path) -> Iterator[Figures]:
+def _build(engine: Engine, data: SearchData, folder: Path, clock: Clock) -> Iterator[Figures]:
     before = _memory()
-    started = time.perf_counter()
+    started = clock()
     engine.build(data.vectors, data.categories, folder)
-    seconds = time.perf_counter() - started
+    seconds = clock() - started
     files = [path for path in folder.rglob("*") if path.is_file()]
     yield {
         "stage": "build",
@@ -52,38 +55,44 @@ def _build(engine: Engine, data: SearchData, folder: Path) -> Iterator[Figures]:
     }
 
 
-def _search(engine: Engine, data: SearchData, folder: Path) -> Iterator[Figures]:
+def _search(engine: Engine, data: SearchData, folder: Path, clock: Clock) -> Iterator[Figures]:
     everywhere, *filtered = data.queries
     before = _memory()
-    started = time.perf_counter()
+    started = clock()
     engine.open(folder)
     engine.search(everywhere.vectors[:1], engine.efforts[0], None)
-    yield {"stage": "open", "seconds": time.perf_counter() - started}
+    yield {"stage": "open", "seconds": clock() - started}
     enough: list[int] = []
     for effort in engine.efforts:
-        figures = _measured(engine, data, everywhere, effort)
+        figures = _measured(engine, data, everywhere, effort, clock)
         yield {"stage": "search", "effort": effort, **figures}
         enough += [effort] if figures["recall"] >= ENOUGH else []
     yield {"stage": "memory", **{key: size - before[key] for key, size in _memory().items()}}
     chosen = enough[0] if enough else engine.efforts[-1]
     for queries in filtered if engine.filters else ():
-        figures = _measured(engine, data, queries, chosen)
+        figures = _measured(engine, data, queries, chosen, clock)
         yield {"stage": "filter", "effort": chosen, "queries": queries.name, **figures}
 
 
-def _measured(engine: Engine, data: SearchData, queries: QuerySet, effort: int) -> Figures:
+def _measured(
+    engine: Engine, data: SearchData, queries: QuerySet, effort: int, clock: Clock
+) -> Figures:
 
     def ask(some: slice) -> Rows:
         return engine.search(queries.vectors[some], effort, queries.category)
 
+    def timed(some: slice) -> tuple[float, Rows]:
+        started = clock()
+        rows = ask(some)
+        return clock() - started, rows
+
     size = len(queries.vectors)
     ask(slice(0, 1))
-    singly = [_timed(ask, slice(i, i + 1)) for i in _within(_SECONDS, range(size))]
+    singly = [timed(slice(i, i + 1)) for i in _within(_SECONDS, range(size))]
     single = 1000 * np.array([seconds for seconds, _ in singly])
     batches = [slice(start, start + BATCH) for start in range(0, size, BATCH)]
     passes = [
-        [_timed(ask, batch) for batch in _within(_SECONDS / _PASSES, batches)]
-        for _ in range(_PASSES)
+        [timed(batch) for batch in _within(_SECONDS / _PASSES, batches)] for _ in range(_PASSES)
     ]
     # The best of each batch: what else the machine does meanwhile is no part of the answer.
     best = [min(seconds for seconds, _ in same) for same in zip(*passes, strict=False)]
@@ -96,12 +105,6 @@ def _measured(engine: Engine, data: SearchData, queries: QuerySet, effort: int) 
         "p99_ms": float(np.percentile(single, 99)),
         "batch_qps": sum(len(rows) for _, rows in passes[0][: len(best)]) / sum(best),
     }
-
-
-def _timed(ask: Callable[[slice], Rows], some: slice) -> tuple[float, Rows]:
-    started = time.perf_counter()
-    rows = ask(some)
-    return time.perf_counter() - started, rows
 
 
 def _within(seconds: float, things: Iterable[T]) -> Iterator[T]:

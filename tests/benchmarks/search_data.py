@@ -15,6 +15,7 @@ Estimation of Intrinsic Dimension, NIPS 2004).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,15 +121,15 @@ def make(folder: Path, rows: int, seed: int = 0, queries: int = 512, filtered: i
     vectors = np.asarray(written)
     categories = _categories(rng, cluster / len(shape.centres))
     sets = list(_query_sets(rng, shape, vectors, categories, queries, filtered))
-    np.savez(
-        folder / "queries.npz",
-        categories=categories,
-        names=np.array([one.name for one in sets]),
-        numbers=np.array([-1 if one.category is None else one.category for one in sets]),
-        answers=np.array([one.answers for one in sets]),
-        **{f"vectors{i}": one.vectors for i, one in enumerate(sets)},
-        **{f"least{i}": one.least for i, one in enumerate(sets)},
-    )
+    arrays: dict[str, NDArray[Any]] = {
+        "categories": categories,
+        "names": np.array([one.name for one in sets]),
+        "numbers": np.array([-1 if one.category is None else one.category for one in sets]),
+        "answers": np.array([one.answers for one in sets]),
+    }
+    arrays |= {f"vectors{i}": one.vectors for i, one in enumerate(sets)}
+    arrays |= {f"least{i}": one.least for i, one in enumerate(sets)}
+    np.savez(folder / "queries.npz", **arrays)  # type: ignore[arg-type]  # no array is a flag
 
 
 class _Shape:
@@ -152,7 +153,8 @@ class _Shape:
 
     def _noise(self, rng: np.random.Generator, rows: int, variance: float) -> Vectors:
         plain = rng.standard_normal((rows, DIM), np.float32)
-        return (plain * (self._scale * np.float32(variance**0.5))[None]) @ self._turn
+        noise: Vectors = (plain * (self._scale * np.float32(variance**0.5))[None]) @ self._turn
+        return noise
 
 
 def _unit(vectors: Vectors) -> Vectors:

@@ -1,14 +1,16 @@
 """Engines of nearest-neighbour search under one interface: ours, and FAISS's HNSW graph.
 
 Every engine writes its index into a folder and opens it again, as a service would. All search on
-one thread and build on all cores. `search_peers` has the engines that need packages of their own.
+one thread and build on all cores, graphs as their libraries build them by default. `search_peers`
+has the engines that need packages of their own.
 """
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import faiss
 import numpy as np
@@ -20,11 +22,10 @@ from indexer.versions import IndexVersion
 from tests.benchmarks.search_data import K, Rows, Vectors
 from vsearch.taxonomy import CategoryPath
 
-DEGREE, BREADTH = 16, 200  # of every HNSW graph: hnswlib's own defaults
-WIDTHS = (16, 32, 64, 128, 256, 512)  # of every search in one
+WIDTHS = (16, 32, 64, 128, 256, 512)  # of every search in a graph
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """One way to find nearest rows.
 
     Attributes:
@@ -34,25 +35,26 @@ class Engine(Protocol):
         filters: whether it can search within a category.
     """
 
-    package: ClassVar[str]
-    parameter: ClassVar[str]
-    efforts: ClassVar[Sequence[int]]
-    filters: ClassVar[bool]
+    package: ClassVar[str] = ""
+    parameter: ClassVar[str] = ""
+    efforts: ClassVar[Sequence[int]] = (0,)
+    filters: ClassVar[bool] = True
 
+    @abstractmethod
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         """Write an index of the vectors (rows, DIM) and their categories (rows,)."""
 
+    @abstractmethod
     def open(self, folder: Path) -> None:
         """Make ready to search in what `build` wrote."""
 
+    @abstractmethod
     def search(self, queries: Vectors, effort: int, category: int | None) -> Rows:
         """Return the K nearest rows of every query, (n, K); -1 where fewer are found."""
 
 
-class Ours:
+class Ours(Engine):
     """An index version, written, verified and opened as `vsearch build` does."""
-
-    package, parameter, efforts, filters = "", "", (0,), True
 
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         order = np.argsort(categories, kind="stable")
@@ -82,31 +84,31 @@ def _path(category: int) -> CategoryPath:
     return (f"Category {category}",)
 
 
-class FaissHnsw:
+class FaissHnsw(Engine):
     """FAISS's graph over float32 vectors; a filter is a bitmap that the search is given."""
 
-    package, parameter, efforts, filters = "", "efSearch", WIDTHS, True
+    parameter, efforts = "efSearch", WIDTHS
 
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         faiss.omp_set_num_threads(os.cpu_count() or 1)
-        index = faiss.IndexHNSWFlat(vectors.shape[1], DEGREE, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction = BREADTH
+        index = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
         index.add(vectors)
         faiss.write_index(index, str(folder / "hnsw.faiss"))
         np.save(folder / "categories.npy", categories)
 
     def open(self, folder: Path) -> None:
+        self._faiss: Any = faiss  # whose types leave half of it out
         faiss.omp_set_num_threads(1)
         self._index = faiss.read_index(str(folder / "hnsw.faiss"))
         self._categories = np.load(folder / "categories.npy")
         self._selectors: dict[int, Any] = {}
 
     def search(self, queries: Vectors, effort: int, category: int | None) -> Rows:
-        params = faiss.SearchParametersHNSW(efSearch=effort)
+        params = self._faiss.SearchParametersHNSW(efSearch=effort)
         if category is not None:
             if category not in self._selectors:
                 bits = np.packbits(self._categories == category, bitorder="little")
-                self._selectors[category] = faiss.IDSelectorBitmap(bits)
+                self._selectors[category] = self._faiss.IDSelectorBitmap(bits)
             params.sel = self._selectors[category]
         rows: Rows = self._index.search(queries, K, params=params)[1]
         return rows

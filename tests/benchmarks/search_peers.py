@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.search_data import K, Rows, Vectors
-from tests.benchmarks.search_engines import BREADTH, DEGREE, WIDTHS, Engine, FaissHnsw, Ours
+from tests.benchmarks.search_engines import WIDTHS, Engine, FaissHnsw, Ours
 
 
-class Hnswlib:
+class Hnswlib(Engine):
     """A filter is a Python function that is asked about every row."""
 
-    package, parameter, efforts, filters = "hnswlib", "ef", WIDTHS, True
+    package, parameter, efforts = "hnswlib", "ef", WIDTHS
 
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         import hnswlib  # noqa: PLC0415
 
         index = hnswlib.Index(space="ip", dim=vectors.shape[1])
-        index.init_index(len(vectors), M=DEGREE, ef_construction=BREADTH)
+        index.init_index(len(vectors))
         index.add_items(vectors)
         index.save_index(str(folder / "hnswlib.bin"))
         np.save(folder / "categories.npy", categories)
@@ -49,21 +49,16 @@ class Hnswlib:
         return found
 
 
-class Usearch:
+class Usearch(Engine):
     """Its Python interface has no filter."""
 
-    package, parameter, efforts, filters = "usearch", "expansion", WIDTHS, False
+    package, parameter, efforts = "usearch", "expansion", WIDTHS
+    filters = False
 
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         from usearch.index import Index  # noqa: PLC0415
 
-        index = Index(
-            ndim=vectors.shape[1],
-            metric="ip",
-            dtype="f32",
-            connectivity=DEGREE,
-            expansion_add=BREADTH,
-        )
+        index = Index(ndim=vectors.shape[1], metric="ip", dtype="f32")
         index.add(np.arange(len(vectors)), vectors)
         index.save(folder / "index.usearch")
 
@@ -81,10 +76,10 @@ class Usearch:
         return found
 
 
-class Lancedb:
+class Lancedb(Engine):
     """IVF-PQ whose ten times K best are read again; a filter is SQL over an indexed column."""
 
-    package, parameter, efforts, filters = "lancedb", "nprobes", (8, 32, 128), True
+    package, parameter, efforts = "lancedb", "nprobes", (8, 32, 128)
 
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         import lancedb  # noqa: PLC0415
@@ -118,13 +113,13 @@ class Lancedb:
         return found
 
 
-class Qdrant:
+class Qdrant(Engine):
     """Its local mode, which scans everything with NumPy.
 
     Kept in memory: on a disk it commits point by point.
     """
 
-    package, parameter, efforts, filters = "qdrant-client", "", (0,), True
+    package = "qdrant-client"
 
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         np.savez(folder / "rows.npz", vectors=vectors, categories=categories)

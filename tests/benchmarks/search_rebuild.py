@@ -29,6 +29,7 @@ from indexer.shop import Shop
 from indexer.versions import IndexVersion
 from tests.benchmarks import search_data
 from tests.benchmarks.machine import machine
+from tests.benchmarks.search_child import CLOCKS, Clock
 from tests.benchmarks.search_data import DIM, SearchData
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import abstract_trunk
@@ -73,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Measure, print, and return what `--json` writes."""
     parser = argparse.ArgumentParser(prog="search_rebuild", description=__doc__)
     parser.add_argument("--items", default="100000", help="such as 100000,1000000")
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="as search_speed's")
     parser.add_argument("--rate", type=float, help="photos a second of the network, if known")
     parser.add_argument("--json", type=Path, help="a file for all figures")
     parser.add_argument("--folder", type=Path, help="where the shop lies meanwhile")
@@ -82,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     sizes = []
     for items in map(int, options.items.split(",")):
         with tempfile.TemporaryDirectory(dir=options.folder) as name:
-            full, again = measured(Path(name), items)
+            full, again = measured(Path(name), items, CLOCKS[options.clock])
         told = {
             "items": items,
             "changed": round(CHANGED * items),
@@ -98,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     return report
 
 
-def measured(folder: Path, items: int) -> tuple[Stages, Stages]:
+def measured(folder: Path, items: int, clock: Clock = CLOCKS["wall"]) -> tuple[Stages, Stages]:
     """Return where the time of a full build and of a rebuild goes, embedding left out."""
     data = folder / "data"
     data.mkdir()
@@ -106,9 +108,9 @@ def measured(folder: Path, items: int) -> tuple[Stages, Stages]:
     rows = SearchData.load(data)
     with Shop.create(folder / "shop") as shop:
         _take_in(shop, rows, range(items), edition=0)
-        full = _staged(lambda: indexer.build.build(shop, embedder=NoNetwork()))
+        full = _staged(lambda: indexer.build.build(shop, embedder=NoNetwork()), clock)
         _take_in(shop, rows, range(0, items, round(1 / CHANGED)), edition=1)
-        return full, _staged(lambda: indexer.build.build(shop, embedder=NoNetwork()))
+        return full, _staged(lambda: indexer.build.build(shop, embedder=NoNetwork()), clock)
 
 
 def _take_in(shop: Shop, data: SearchData, items: range, edition: int) -> None:
@@ -133,38 +135,39 @@ def _hash(item: int, edition: int) -> str:
     return f"{edition:032x}{item:032x}"
 
 
-class _Clock:
+class _Watch:
     """Adds up the seconds of nested stages, each without those within it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.spent: Stages = dict.fromkeys([name for name, _, _ in _STAGES], 0.0)
         self._inner = [0.0]  # of the stages that are running, innermost last
 
     def watched(self, name: str, work: Callable[..., T]) -> Callable[..., T]:
         def timed(*args: object, **options: object) -> T:
             self._inner.append(0.0)
-            started = time.perf_counter()
+            started = self._clock()
             try:
                 return work(*args, **options)
             finally:
-                took = time.perf_counter() - started
+                took = self._clock() - started
                 self.spent[name] = self.spent.get(name, 0.0) + took - self._inner.pop()
                 self._inner[-1] += took
 
         return timed
 
 
-def _staged(work: Callable[[], object]) -> Stages:
+def _staged(work: Callable[[], object], clock: Clock) -> Stages:
     """Return the seconds of each stage of the work, and of what is in none of them."""
-    clock = _Clock()
+    watch = _Watch(clock)
     with ExitStack() as patches:
         for name, owner, attribute in _STAGES:
-            timed = clock.watched(name, getattr(owner, attribute))
+            timed = watch.watched(name, getattr(owner, attribute))
             # A class method comes bound already.
             stands = staticmethod(timed) if attribute == "open" else timed
             patches.enter_context(patch.object(owner, attribute, stands))
-        clock.watched("the rest", work)()
-    return clock.spent
+        watch.watched("the rest", work)()
+    return watch.spent
 
 
 def network_rate(batch: int = 32, repeats: int = 5) -> float:

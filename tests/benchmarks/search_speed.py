@@ -21,6 +21,7 @@ from typing import Any
 
 from tests.benchmarks import search_data
 from tests.benchmarks.machine import machine
+from tests.benchmarks.search_child import CLOCKS
 from tests.benchmarks.search_peers import ENGINES
 
 # What libraries ask for how many threads to use, beside those that are told by a call.
@@ -46,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=_numbers, default=[100_000], help="such as 100000,1000000")
     parser.add_argument("--peers", type=_names, default=list(ENGINES)[1:], help="besides ours")
     parser.add_argument("--seconds", type=float, default=900, help="for each engine and size")
+    parser.add_argument(
+        "--clock",
+        choices=list(CLOCKS),
+        default="wall",
+        help="processor: seconds of all cores, where the machine is busy with other work",
+    )
     parser.add_argument("--queries", type=int, default=512)
     parser.add_argument("--filtered", type=int, default=64, help="queries for each filter")
     parser.add_argument("--seed", type=int, default=0)
@@ -70,16 +77,19 @@ def _size(rows: int, options: argparse.Namespace) -> dict[str, Any]:
         data = Path(name, "data")
         data.mkdir()
         search_data.make(data, rows, options.seed, options.queries, options.filtered)
-        print(f"\n{rows:,} × {search_data.DIM}, {search_data.K} nearest", flush=True)
+        shape = f"{rows:,} × {search_data.DIM}, {search_data.K} nearest"
+        print(f"\n{shape}, {options.clock} time", flush=True)
         engines = []
         for engine in ["ours", *(peer for peer in options.peers if peer != "ours")]:
-            engines.append(measured(engine, data, Path(name, engine), options.seconds))
+            index = Path(name, engine)
+            engines.append(measured(engine, data, index, options.seconds, options.clock))
             print(_lines(engines[-1]), flush=True)
     print(f"{_comparison(engines)}\n{_filter_table(engines)}", flush=True)
-    return {"rows": rows, "dim": search_data.DIM, "k": search_data.K, "engines": engines}
+    told = {"rows": rows, "dim": search_data.DIM, "k": search_data.K, "clock": options.clock}
+    return told | {"engines": engines}
 
 
-def measured(engine: str, data: Path, index: Path, seconds: float) -> Measured:
+def measured(engine: str, data: Path, index: Path, seconds: float, clock: str = "wall") -> Measured:
     """Return what one engine does; where it fails or runs out of time, what it had done before.
 
     Args:
@@ -87,6 +97,7 @@ def measured(engine: str, data: Path, index: Path, seconds: float) -> Measured:
         data: the folder of `search_data.make`.
         index: a folder for its index, not there yet.
         seconds: for everything together.
+        clock: what the figures count, "wall" or "processor" time.
     """
     result: Measured = {"engine": engine, "problem": None, "search": [], "filter": []}
     package = ENGINES[engine].package
@@ -95,7 +106,8 @@ def measured(engine: str, data: Path, index: Path, seconds: float) -> Measured:
     index.mkdir()
     until = time.monotonic() + seconds
     for stage in ("build", "search"):
-        figures, problem = _run(stage, [engine, str(data), str(index)], until - time.monotonic())
+        given = [engine, str(data), str(index), stage, clock]
+        figures, problem = _run(given, until - time.monotonic(), alone=stage == "search")
         for found in figures:
             if found["stage"] in ("search", "filter"):
                 result[found["stage"]].append(found)
@@ -106,14 +118,14 @@ def measured(engine: str, data: Path, index: Path, seconds: float) -> Measured:
     return result
 
 
-def _run(stage: str, given: list[str], seconds: float) -> tuple[list[Measured], str | None]:
+def _run(given: list[str], seconds: float, *, alone: bool) -> tuple[list[Measured], str | None]:
     """Return the figures that a child printed, and what went wrong with it."""
-    alone = dict.fromkeys(_THREADS, "1") if stage == "search" else {}
+    threads = dict.fromkeys(_THREADS, "1") if alone else {}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.search_child", *given, stage],
+            [sys.executable, "-m", "tests.benchmarks.search_child", *given],
             capture_output=True,
-            env=os.environ | alone,
+            env=os.environ | threads,
             timeout=max(seconds, 0.1),
             check=False,
         )
