@@ -30,16 +30,16 @@ class DeltaView:
 
 @dataclass(frozen=True)
 class LiveRows:
-    """The rows that count at one change sequence.
+    """The rows that count at one moment.
 
     Attributes:
-        sequence: all changes up to this one are in.
+        marks: the changes and the embeddings up to these are in; see `ViewQueries.marks`.
         dead: shape (rows,), bool: rows of the version that count no longer.
         dead_rows: how many they are.
         delta: the views of changed items that the version has not, by item key.
     """
 
-    sequence: int
+    marks: tuple[int, int]
     dead: NDArray[np.bool_]
     dead_rows: int
     delta: Mapping[int, tuple[DeltaView, ...]]
@@ -66,8 +66,8 @@ class LiveRows:
 class RowFollower:
     """Follows a catalogue's changes for one version; safe between threads.
 
-    Asking costs one look at the change log; what it costs to catch up grows with what has changed
-    since it was last asked.
+    Asking costs one look at the catalogue's marks; what it costs to catch up grows with what has
+    changed since it was last asked.
     """
 
     def __init__(self, catalogue: Catalogue, version: IndexVersion) -> None:
@@ -75,19 +75,25 @@ class RowFollower:
         self._version = version
         self._lock = threading.Lock()
         none = np.zeros(version.manifest.rows, np.bool_)
-        self._rows = LiveRows(version.manifest.sequence, none, 0, {})
+        # What the version has taken in was embedded before; the rest is in the change log.
+        marks = (version.manifest.sequence, catalogue.marks()[1])
+        self._rows = LiveRows(marks, none, 0, {})
 
     def current(self) -> LiveRows:
         """Return the rows that count, with all changes that are committed by now."""
-        if self._rows.sequence == self._catalogue.seq():
+        if self._rows.marks == self._catalogue.marks():
             return self._rows
         with self._lock:
-            sequence, changed = self._catalogue.changed_since(self._rows.sequence)
-            if changed:
-                self._rows = self._caught_up(sequence, changed)
+            # Asked for first: what comes in between is looked at once more next time.
+            _, embedding = self._catalogue.marks()
+            sequence, changed = self._catalogue.changed_since(self._rows.marks[0])
+            embedded = self._catalogue.embedded_since(
+                self._rows.marks[1], self._version.embedding_fingerprint
+            )
+            self._rows = self._caught_up((sequence, embedding), list({*changed, *embedded}))
             return self._rows
 
-    def _caught_up(self, sequence: int, changed: Sequence[int]) -> LiveRows:
+    def _caught_up(self, marks: tuple[int, int], changed: Sequence[int]) -> LiveRows:
         dead, delta = self._rows.dead.copy(), dict(self._rows.delta)
         for start in range(0, len(changed), _BLOCK):
             keys = changed[start : start + _BLOCK]
@@ -115,7 +121,7 @@ class RowFollower:
                     delta[key] = new
         return replace(
             self._rows,
-            sequence=sequence,
+            marks=marks,
             dead=dead,
             dead_rows=int(np.count_nonzero(dead)),
             delta=delta,

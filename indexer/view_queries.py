@@ -49,6 +49,32 @@ class ViewQueries(Database):
             )
         return found
 
+    def marks(self) -> tuple[int, int]:
+        """Return the numbers of the last change and of the last embedding, 0 before any.
+
+        Together they move whenever a view comes, goes, or can be found for the first time.
+        """
+        row = self._row(
+            "SELECT (SELECT coalesce(max(seq), 0) FROM changes) AS seq, "
+            "(SELECT coalesce(max(rowid), 0) FROM embeddings) AS embedding"
+        )
+        return (int(row["seq"]), int(row["embedding"])) if row else (0, 0)
+
+    def embedded_since(self, mark: int, fingerprint: str) -> list[int]:
+        """Return the items with photos whose embeddings came after an earlier mark.
+
+        A build embeds what waits without a change of any item; what it has embedded can be found
+        even if it never comes to its end.
+        """
+        rows = self._rows(
+            # By the number alone: an index on the fingerprint would lead through all embeddings.
+            "SELECT DISTINCT item_key FROM embeddings NOT INDEXED CROSS JOIN photos "
+            "USING (content_hash) WHERE embeddings.rowid > ? AND embedding_fingerprint = ?",
+            mark,
+            fingerprint,
+        )
+        return [row["item_key"] for row in rows]
+
     def item_with_photo(self, content_hash: str) -> str | None:
         """Return the item in state ok that has this photo, held-out ones left out; else None."""
         row = self._row(

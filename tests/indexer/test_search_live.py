@@ -19,7 +19,8 @@ from indexer.filters import parse_filter
 from indexer.records import Item, ItemRow, PhotoRow, Value
 from indexer.search import Searcher
 from indexer.shop import Shop
-from tests.indexer.tiny_shop import TinyEmbedder
+from tests.indexer.tiny_shop import TinyEmbedder, item_row, make_shop, painted
+from vsearch.images import load
 from vsearch.taxonomy import CategoryPath, is_within
 
 FRUIT, APPLE, PEAR, MILK = ("Fruit",), ("Fruit", "Apple"), ("Fruit", "Pear"), ("Dairy", "Milk")
@@ -186,3 +187,25 @@ def check(shop: Shop, searcher: Searcher, draws: Draws, data: st.DataObject) -> 
         expected = by_hand(views, query, top_k, fits, least)
         assert [hit.item.key for hit in hits] == [key for key, _ in expected]
         assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected])
+
+
+def test_what_a_build_embedded_is_found_by_searchers_that_were_open_before(tmp_path: Path) -> None:
+    embedder = TinyEmbedder()
+    with (
+        make_shop(tmp_path, {"old": (APPLE, [1])}) as shop,
+        Shop.open(shop.path) as other,
+    ):
+        build(shop, embedder=embedder)
+        searcher = Searcher.open(other, embedder=embedder)
+        new = item_row(tmp_path / "source", "new", PEAR, [2])
+        shop.catalogue.upsert_items([new])
+        query = embedder(load(painted(2), embedder.spec)[None]).embeddings
+        (hits,) = searcher.search_embeddings(query)
+        assert [hit.item.item_id for hit in hits] == ["old"]  # the new one waits
+        content = new.photos[0].content_hash
+        shop.catalogue.put_embeddings("f" * 16, [(content, -query[0])])  # another network's
+        (hits,) = searcher.search_embeddings(query)
+        assert [hit.item.item_id for hit in hits] == ["old"]
+        shop.catalogue.put_embeddings(FINGERPRINT, [(content, query[0])])
+        (hits,) = searcher.search_embeddings(query)
+        assert [hit.item.item_id for hit in hits] == ["new", "old"]
