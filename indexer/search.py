@@ -20,7 +20,7 @@ from indexer.search_hits import SearchHit, SearchResult
 from indexer.shop import Shop
 from indexer.unknown import VIEWS, Evidence, confidence_of
 from indexer.versions import IndexVersion
-from vsearch.errors import FingerprintMismatchError, ShopError
+from vsearch.errors import FingerprintMismatchError, ShopError, VersionError
 from vsearch.images import Crop, load
 from vsearch.taxonomy import CategoryPath
 
@@ -72,7 +72,13 @@ class Searcher:
         current = shop.current()
         if current.index is None:
             raise ShopError(f"{shop.path} has no index yet: run `vsearch build {shop.path}`")
-        version = IndexVersion.open(shop.indexes / current.index)
+        try:
+            version = IndexVersion.open(shop.indexes / current.index)
+        except VersionError:
+            if shop.current() == current:
+                raise
+            # Builds have published and pruned between the two looks.
+            return cls.open(shop, embedder=embedder)
         return cls(shop, embedder or load_embedder(shop, current.model), version)
 
     def search(

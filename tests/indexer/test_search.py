@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from indexer.build import build
 from indexer.records import ItemRow, PhotoRow
 from indexer.search import Searcher
 from indexer.shop import Shop
+from indexer.versions import IndexVersion
 from tests.indexer.tiny_shop import TinyEmbedder, add_further, item_row, make_shop, painted
 from vsearch.data import Label
 from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError, VersionError
@@ -175,6 +177,27 @@ def test_opening_tells_what_is_missing(shop: Shop, tmp_path: Path) -> None:
         pytest.raises(ShopError, match="no index yet: run `vsearch build"),
     ):
         Searcher.open(empty, embedder=TinyEmbedder())
+
+
+def test_a_version_that_is_pruned_while_it_is_opened_gives_way_to_the_one_that_serves(
+    shop: Shop, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = IndexVersion.open
+
+    def open_late(folder: Path) -> IndexVersion:
+        monkeypatch.undo()
+        new = item_row(shop.path.parent / "source", "new", APPLE, [99])
+        shop.catalogue.upsert_items([new])
+        build(shop, embedder=TinyEmbedder())
+        shutil.rmtree(folder)
+        return opened(folder)
+
+    monkeypatch.setattr(IndexVersion, "open", open_late)
+    later = Searcher.open(shop, embedder=TinyEmbedder())
+    assert searcher.version.name != later.version.name == shop.current().index
+    shutil.rmtree(later.version.folder)
+    with pytest.raises(VersionError, match="no index version"):
+        Searcher.open(shop, embedder=TinyEmbedder())
 
 
 def test_the_json_has_the_keys_that_scripts_read(searcher: Searcher) -> None:
