@@ -14,7 +14,14 @@ from typing import Self
 from indexer.attributes import fitted, plain
 from indexer.columns import PRICES, column_name
 from indexer.manifest import Manifest, named
-from indexer.rows import HALF_CHARACTER, Row, has_lone_surrogate, is_typed, read_rows
+from indexer.rows import (
+    HALF_CHARACTER,
+    MANIFEST_SUFFIXES,
+    Row,
+    has_lone_surrogate,
+    is_typed,
+    read_rows,
+)
 from indexer.shop import Shop
 from vsearch.errors import ManifestError
 
@@ -132,3 +139,35 @@ def _fitted(row: Row, known: Mapping[str, str], left_out: dict[int, list[LeftOut
             why = f"{error}; the item is taken in without it"
             left_out.setdefault(row.number, []).append(LeftOut(name, cell, why))
     return Row(row.number, values, row.problem)
+
+
+def read_ids(path: Path) -> list[str]:
+    """Return the ids of items that a file names.
+
+    Args:
+        path: a manifest with a column of ids, or any other text file with one id a line.
+
+    Raises:
+        ManifestError: it cannot be read, has no column of ids, or a row has none.
+    """
+    if path.suffix.lower() not in MANIFEST_SUFFIXES:
+        return [line.strip() for line in _lines(path) if line.strip()]
+    manifest = Manifest.scan(path)
+    manifest.require("item_id")
+    ids = []
+    for row in manifest.named_rows():
+        item_id = manifest.reader.item_id(row)
+        if item_id is None:
+            raise ManifestError(
+                f"{path.name}, row {row.number}: {row.problem or 'it has no id'}; nothing was "
+                "deleted: mend the row"
+            )
+        ids.append(item_id)
+    return ids
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path} is not UTF-8: save it as UTF-8") from error

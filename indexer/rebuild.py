@@ -34,6 +34,11 @@ class Drift:
         return cls(sum(map(len, live.delta.values())), live.dead_rows, len(live.dead))
 
     @property
+    def changed(self) -> bool:
+        """Whether there is any difference."""
+        return bool(self.delta or self.dead)
+
+    @property
     def reason(self) -> str | None:
         """Why a rebuild is due; None where it is not."""
         if self.delta > MOST_DELTA:

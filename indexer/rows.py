@@ -18,6 +18,7 @@ from vsearch.errors import ManifestError
 PHOTO_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"))
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _JSON_SUFFIXES = (".jsonl", ".ndjson")
+MANIFEST_SUFFIXES = frozenset((".csv", ".tsv", *_JSON_SUFFIXES, ".parquet"))
 HALF_CHARACTER = "it holds half a character (a lone \\ud… escape)"
 _MAX_CELL = 16 * 2**20  # characters; a description in HTML exceeds csv's own limit of 131,072
 

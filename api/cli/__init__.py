@@ -13,6 +13,7 @@ from api.cli import (
     backup,
     build,
     classify,
+    delete,
     demo,
     doctor,
     evaluate,
@@ -22,6 +23,7 @@ from api.cli import (
     similar,
     status,
     train,
+    upsert,
     versions,
 )
 
@@ -38,6 +40,8 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     "A shop": {
         "init": shop.init,
         "import": shop.import_,
+        "upsert": upsert.upsert,
+        "delete": delete.delete,
         "status": status.status,
         "backup": backup.backup,
         "restore": backup.restore,

@@ -1,5 +1,7 @@
 """`build`: from a trained model to an index that serves."""
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -8,6 +10,7 @@ from rich.console import RenderableType
 from api.cli.progress import format_seconds
 from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
+from api.cli.watch import follow
 
 if TYPE_CHECKING:
     from indexer.build import BuildReport
@@ -35,6 +38,24 @@ def build(
             show_default="as before; at first 0.05",
         ),
     ] = None,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MANIFEST",
+            help="Go on for ever: whenever this manifest has been rewritten, import it and build. "
+            "With --json one line for each round.",
+            show_default=False,
+        ),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="With --watch: remove items that it does not name.")
+    ] = False,
+    poll: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.05, help="With --watch: how often to look at the manifest."
+        ),
+    ] = 2.0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -42,11 +63,15 @@ def build(
     from indexer.build import build as build_index
     from indexer.shop import Shop
 
+    if prune and watch is None:
+        raise typer.BadParameter("--prune goes with --watch MANIFEST, or with `vsearch import`")
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
-        report = build_index(
-            opened, views=views, false_rejects=false_rejects, progress=terminal.progress
-        )
-        terminal.answer(report.to_json(), build_facts(report))
+        run = partial(build_index, opened, views=views, false_rejects=false_rejects)
+        if watch is not None:
+            follow(terminal, opened, watch, run, prune=prune, poll=poll)
+        else:
+            report = run(progress=terminal.progress)
+            terminal.answer(report.to_json(), build_facts(report))
 
 
 def build_facts(report: "BuildReport") -> RenderableType:

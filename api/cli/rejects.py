@@ -35,7 +35,9 @@ def show_forgotten(forgotten: "Sequence[Reject]") -> list[RenderableType]:
     """Return the table of an audit's decisions that a manifest has overtaken."""
     if not forgotten:
         return []
-    rows = [(one.row, one.item_id, one.field, one.reason) for one in forgotten[:REJECTS_SHOWN]]
+    rows = [
+        (one.row or None, one.item_id, one.field, one.reason) for one in forgotten[:REJECTS_SHOWN]
+    ]
     more = len(forgotten) - len(rows)
     title = f"\nDecisions that the manifest has overtaken ({len(forgotten):,})"
     shown: list[RenderableType] = [listing(("row", "item", "of", "reason"), rows, title)]

@@ -61,6 +61,17 @@ def import_(
             help="A host that photos may be fetched from. Repeatable.", show_default=False
         ),
     ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Remove the items that MANIFEST does not name, with their photos; refused where "
+            "that is more than a fifth.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --prune: remove them, however many they are.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -68,6 +79,8 @@ def import_(
     from indexer.importing import import_manifest
     from indexer.shop import Shop
 
+    if force and not prune:
+        raise typer.BadParameter("--force goes with --prune")
     columns = [name.strip() for name in category_columns.split(",")] if category_columns else None
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
         report = import_manifest(
@@ -76,6 +89,8 @@ def import_(
             photos=photos or (),
             category_columns=columns,
             remote_hosts=remote_host or (),
+            prune=prune,
+            force=force,
             progress=terminal.progress,
         )
         terminal.answer(
@@ -86,6 +101,8 @@ def import_(
                     ("items added", report.added),
                     ("items changed", report.changed),
                     ("items unchanged", report.unchanged),
+                    *([("items removed", report.removed)] if prune else []),
+                    *_not_named(report.would_be_removed),
                     ("photos added", report.photos_added),
                     *([("kept as decided", kept)] if (kept := report.kept_decisions) else []),
                     ("rejected", report.rejected),
@@ -95,3 +112,8 @@ def import_(
             *show_rejects(report.rejects[:REJECTS_SHOWN], len(report.rejects), shop),
             *show_forgotten(report.forgotten),
         )
+
+
+def _not_named(items: int) -> list[tuple[str, object]]:
+    """Say how many items of the shop the manifest does not name."""
+    return [("not named", f"{items:,} items stay; --prune removes them")] if items else []

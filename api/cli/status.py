@@ -10,7 +10,8 @@ from api.cli.tables import facts
 from api.cli.terminal import Json, ShopFolder, Terminal
 
 if TYPE_CHECKING:
-    from indexer.shop import Views
+    from indexer.rebuild import Drift
+    from indexer.shop import Shop, Views
     from indexer.version_files import VersionManifest
 
 
@@ -27,6 +28,7 @@ def status(
         current = opened.current()
         manifest = read_manifest(opened.indexes / current.index) if current.index else None
         counts = opened.catalogue.counts(*(served_by(manifest) if manifest else (0,)))
+        found, due = _drift(opened)
         listed = opened.catalogue.rejects(None if rejects else REJECTS_SHOWN)
         document = {
             **asdict(counts),
@@ -35,6 +37,9 @@ def status(
             "version": current.index,
             "trained_model": opened.trained_model(),
             "views": opened.settings.views,
+            "delta_rows": found.delta if found else None,
+            "dead_rows": found.dead if found else None,
+            "rebuild_due": due,
             "rejects": [asdict(reject) for reject in listed],
             "rejects_total": opened.catalogue.reject_count(),
         }
@@ -51,6 +56,8 @@ def status(
                     ("version", current.index or "none yet: vsearch build"),
                     ("views", opened.settings.views),
                     *([("built", manifest.created)] if manifest else []),
+                    *([("changed", _changed(found))] if found and found.changed else []),
+                    *([("rebuild", f"due: {due}; run `vsearch build`")] if due else []),
                     *_news(opened.trained_model(), current.model, counts.waiting),
                 ]
             ),
@@ -61,6 +68,22 @@ def status(
 def served_by(manifest: "VersionManifest") -> tuple[int, str, "Views"]:
     """Return what decides which items a version finds."""
     return manifest.sequence, manifest.embedding_fingerprint, manifest.views
+
+
+def _drift(shop: "Shop") -> "tuple[Drift | None, str | None]":
+    """Return how far the catalogue has gone from the index, and why a rebuild is due."""
+    from indexer.rebuild import drift
+    from vsearch.errors import VersionError
+
+    try:
+        found = drift(shop)
+    except VersionError as error:
+        return None, str(error)
+    return found, found.reason if found else None
+
+
+def _changed(found: "Drift") -> str:
+    return f"{found.delta:,} new rows beside the index, {found.dead:,} of its rows gone"
 
 
 def _news(trained: str | None, serving: str | None, waiting: int) -> list[tuple[str, object]]:

@@ -40,9 +40,12 @@ class Terminal:
         self.failed = False  # set by a command that goes on after a failure
         self._out = Console(markup=False, highlight=False, emoji=False)
         self._err = Console(stderr=True, markup=False, highlight=False, emoji=False)
-        self._drawn = Bars(self._err) if self._err.is_terminal else Lines(self._err)
+        self._drawn = self._draw()
         self._quiet = quiet
         self.progress: Progress = silent if quiet else self._drawn
+
+    def _draw(self) -> Bars | Lines:
+        return Bars(self._err) if self._err.is_terminal else Lines(self._err)
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +74,19 @@ class Terminal:
         self._drawn.stop()
         for renderable in shown:
             self._out.print(renderable)
+
+    def line(self, document: Mapping[str, object], text: str) -> None:
+        """Give one of many results on a line of its own; with `--json` these are JSON Lines.
+
+        Progress then begins anew.
+        """
+        self._drawn.stop()
+        self._drawn = self._draw()
+        self.progress = silent if self._quiet else self._drawn
+        if self.as_json:
+            typer.echo(json.dumps(document, ensure_ascii=False))
+        else:
+            self._out.print(text, soft_wrap=True)
 
     def note(self, text: str, style: str = "") -> None:
         """Say something on stderr beside the result; nothing with `--quiet`."""

@@ -48,6 +48,7 @@ def test_every_command_says_what_it_does() -> None:
     assert set(names) == {
         "init", "import", "train", "build", "evaluate", "audit", "classify", "search", "similar",
         "status", "versions", "rollback", "serve", "demo", "doctor", "backup", "restore",
+        "upsert", "delete",
     }  # fmt: skip
     for name in names:
         result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "100"})
@@ -65,6 +66,12 @@ def test_every_command_says_what_it_does() -> None:
         ["search", "shop", "photo.jpg", "--top-k", "0"],
         ["search", "shop", "photo.jpg", "--sheet", "sheet"],
         ["build", "shop", "--views", "some"],
+        ["build", "shop", "--prune"],
+        ["import", "shop", "catalogue.csv", "--force"],
+        ["upsert", "shop"],
+        ["upsert", "shop", "items.csv", "--item", "{}"],
+        ["delete", "shop"],
+        ["delete", "shop", "one", "two", "--photo", "a.jpg"],
         ["train", "shop", "--objective", "none"],
         ["train", "shop", "--backbone", "none"],
         ["train", "shop", "--precision", "none"],

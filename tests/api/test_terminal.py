@@ -150,3 +150,19 @@ def test_facts_and_listings_group_thousands_and_mark_what_is_missing() -> None:
     assert "–" in text
     assert "yes" in text
     assert "0.123" in text
+
+
+def test_many_results_are_json_lines_each_with_its_own_progress(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Terminal(as_json=True) as terminal:
+        for number in range(2):
+            list(track(range(3), 3, "work", terminal.progress))
+            terminal.line({"round": number, "title": "Süßes"}, "not shown")
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["round"] for line in out.splitlines()] == [0, 1]
+    assert err.count("work: 0 of 3") == err.count("work: 3 of 3") == 2
+    with Terminal(quiet=True) as terminal:
+        terminal.line({}, "[red]one line")
+        list(track(range(3), 3, "work", terminal.progress))
+    assert capsys.readouterr() == ("[red]one line\n", "")

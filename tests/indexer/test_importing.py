@@ -263,6 +263,20 @@ def test_one_bad_photo_of_several_does_not_reject_the_item(folder: Folder) -> No
     assert names == ["a.png", "b.png"]
 
 
+def test_photos_may_be_listed_in_one_column(folder: Folder) -> None:
+    path = folder.root / "items.jsonl"
+    path.write_text(
+        '{"id": 1, "photos": ["a.png", "b.png"], "category": "X"}\n'
+        '{"id": 2, "photos": "c.png, d.png", "category": "X"}\n{"id": 3, "category": "X"}\n'
+    )
+    report = folder.take(path)
+    assert (report.added, report.photos_added) == (2, 4)
+    assert told(report) == [(3, "", "")]
+    assert report.rejects[0].reason == "the row names no photo"
+    names = [p.path.name for p in folder.shop.catalogue.photos_of(folder.item("2").key)]
+    assert names == ["c.png", "d.png"]
+
+
 def test_photos_of_unknown_items_and_bad_splits_are_rejected(folder: Folder) -> None:
     photos = folder.photos("7,b.png,train", "1,c.png,dev", "1,gone.png,val", "1,d.png,val")
     report = folder.take(folder.manifest("1,a.png,Fruit,A"), photos)
