@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.audited import audit_for_page
 from api.cli import app
-from indexer.audit import audit
 from indexer.shop import Shop
 from tests.api.conftest import Manifests
 
@@ -108,13 +106,3 @@ def test_import_tells_what_was_kept_and_what_was_overtaken(
     told = run("import", path, changed).output
     assert "Decisions that the manifest has overtaken (1)" in told
     assert "kept as decided" not in told
-
-
-def test_the_page_of_an_evaluation_can_show_an_audit(shop: Path) -> None:
-    with Shop.open(shop) as opened:
-        report = audit(opened, folds=2)
-    shown = audit_for_page(report)
-    assert [one.path for one in shown.doubtful] == [one.photo.path for one in report.suspects]
-    assert shown.doubtful[0].doubt == report.suspects[0].doubt
-    assert len(shown.odd) == len(report.odd)
-    assert all("than to any other of its own" in one.reason for one in shown.odd)
