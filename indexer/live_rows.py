@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue import Catalogue
+from indexer.faiss_index import FaissIndex
+from indexer.vector_index import VectorIndex
 from indexer.versions import IndexVersion
 
 _BLOCK = 4096  # items looked up at a time
@@ -48,7 +50,12 @@ class LiveRows:
     def vectors(self) -> NDArray[np.float32]:
         """The delta's vectors, (delta rows, dim), in the order of item and photo."""
         rows = [view.vector for _, views in sorted(self.delta.items()) for view in views]
-        return np.stack(rows) if rows else np.zeros((0, 1), np.float32)
+        return np.concatenate(rows).reshape(len(rows), -1) if rows else np.zeros((0, 1), np.float32)
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """Finds the nearest of the delta's rows."""
+        return FaissIndex(self.vectors)
 
     @cached_property
     def item_keys(self) -> NDArray[np.int64]:

@@ -136,10 +136,10 @@ def by_hand(
 KINDS = ("add", "photos", "not embedded", "move", "take out")
 
 
-@pytest.mark.parametrize("few", [0, 20_000], ids=["searched wider", "scored one by one"])
-@settings(deadline=None, max_examples=40)
+@pytest.mark.parametrize("cost", [10**9, 4, 0], ids=["searched wider", "both", "gathered"])
+@settings(deadline=None, max_examples=30)
 @given(data=st.data())
-def test_search_is_what_a_plain_reading_gives(few: int, data: st.DataObject) -> None:
+def test_search_is_what_a_plain_reading_gives(cost: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), "seed"))
     pool = rng.standard_normal((data.draw(st.sampled_from([2, 5, 200]), "vectors"), DIM))
     pool = (pool / np.linalg.norm(pool, axis=1, keepdims=True)).astype(np.float32)
@@ -151,7 +151,9 @@ def test_search_is_what_a_plain_reading_gives(few: int, data: st.DataObject) -> 
         TemporaryDirectory() as folder,
         Shop.create(Path(folder) / "shop") as shop,
     ):
-        patch.setattr(nearest_rows, "FEW_ROWS", few)
+        patch.setattr(nearest_rows, "GATHERED_COST", cost)
+        patch.setattr(nearest_rows, "_SPARE", 1)
+        patch.setattr(nearest_rows, "_BLOCK", 5)
         shop.catalogue.set_attribute_types({"price": "int", "colour": "text"}, convert)
         shop.catalogue.upsert_items([draws.row(shop, name) for name in names])
         assert build(shop, embedder=embedder).embedded == 0
