@@ -5,8 +5,9 @@ arXiv:1911.00068). A label's threshold is the mean probability that photos with 
 it. A photo is flagged where the most probable of the labels that reach their thresholds is not its
 own: it is counted off the diagonal of the confident joint.
 
-The order is by another measure. 5 % of grocery-store's training labels were changed to another item,
-any or one of the same category; average precision of the wrong ones among 3,017 photos, one seed:
+The order is by another measure. 5 % of grocery-store's training labels were changed to another
+item, any or one of the same category; average precision of the wrong ones among 3,017 photos, one
+seed:
 
     the best other label against the own, p / (p + own)   .990   .922   (the one taken)
     own probability (self-confidence)                     .991   .908
@@ -22,9 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CANDIDATES = (
-    16  # labels kept a photo: what has a sixteenth of the probability at most decides nothing
-)
+CANDIDATES = 16  # labels kept a photo: one with less than a sixteenth decides nothing
 
 
 @dataclass(frozen=True)
