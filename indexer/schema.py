@@ -100,25 +100,28 @@ _VERSION_2 = (
     )""",
 )
 
-_WORDS = "(SELECT path FROM categories WHERE category_id = {item}.category_id)"
+# The values alone: names of attributes are no words of an item, and in JSON's text an escaped line
+# break would stick to the word after it.
+_ATTRIBUTES = "(SELECT group_concat(value, ' ') FROM json_each({item}.attributes))"
+_PATH = (
+    "(SELECT group_concat(value, ' ') FROM categories, json_each(categories.path) "
+    "WHERE categories.category_id = {item}.category_id)"
+)
 _FORGET = (
-    "INSERT INTO item_words (item_words, rowid, title, attributes, path) "
-    f"VALUES ('delete', old.item_key, old.title, old.attributes, {_WORDS.format(item='old')})"
+    "INSERT INTO item_words (item_words, rowid, title, attributes, path) VALUES ('delete', "
+    f"old.item_key, old.title, {_ATTRIBUTES.format(item='old')}, {_PATH.format(item='old')})"
 )
 _LEARN = (
-    "INSERT INTO item_words (rowid, title, attributes, path) "
-    f"VALUES (new.item_key, new.title, new.attributes, {_WORDS.format(item='new')})"
+    "INSERT INTO item_words (rowid, title, attributes, path) VALUES (new.item_key, "
+    f"new.title, {_ATTRIBUTES.format(item='new')}, {_PATH.format(item='new')})"
 )
 _VERSION_3 = (
-    # What full-text search reads; JSON's signs are no part of a word.
-    """CREATE VIEW item_texts AS
-        SELECT item_key, title, attributes, path FROM items LEFT JOIN categories USING (category_id)
-    """,
+    # Without the texts themselves: the triggers tell which words come and which go.
     """CREATE VIRTUAL TABLE item_words USING fts5 (
-        title, attributes, path, content = 'item_texts', content_rowid = 'item_key',
-        tokenize = 'unicode61 remove_diacritics 2'
+        title, attributes, path, content = '', tokenize = 'unicode61 remove_diacritics 2'
     )""",
-    "INSERT INTO item_words (item_words) VALUES ('rebuild')",
+    f"INSERT INTO item_words (rowid, title, attributes, path) SELECT item_key, title, "
+    f"{_ATTRIBUTES.format(item='items')}, {_PATH.format(item='items')} FROM items",
     f"CREATE TRIGGER item_words_added AFTER INSERT ON items BEGIN {_LEARN}; END",
     f"CREATE TRIGGER item_words_gone AFTER DELETE ON items BEGIN {_FORGET}; END",
     "CREATE TRIGGER item_words_changed AFTER UPDATE OF title, attributes, category_id ON items "

@@ -1,6 +1,7 @@
 """Full-text search over titles, attributes and categories, by SQLite's FTS5."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from indexer.database import Database
@@ -22,7 +23,8 @@ class TextQueries(Database):
         Raises:
             ShopError: the text has no word, or too many.
         """
-        words = _WORD.findall(text)
+        # A letter and its accent may come as two characters, which are one letter of a word.
+        words = _WORD.findall(unicodedata.normalize("NFC", text))
         if not 0 < len(words) <= MOST_WORDS:
             told = f"it has {len(words)}" if words else f"“{text}” has none"
             raise ShopError(f"a text to search with needs 1 to {MOST_WORDS} words, {told}")

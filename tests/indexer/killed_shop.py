@@ -198,8 +198,7 @@ def check_shop(shop: Shop) -> None:
     with closing(sqlite3.connect(shop.catalogue.path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        words = "INSERT INTO item_words (item_words, rank) VALUES ('integrity-check', 1)"
-        connection.execute(words)
+        connection.execute("INSERT INTO item_words (item_words) VALUES ('integrity-check')")
     for folder in version_folders(shop):
         IndexVersion.open(folder).verify()
     searcher, now = Searcher.open(shop, embedder=EMBEDDER), states(shop)

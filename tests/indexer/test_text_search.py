@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer import schema
 from indexer.attributes import convert
 from indexer.build import build
 from indexer.filters import parse_filter
@@ -55,6 +56,8 @@ def named(shop: Shop, text: str) -> list[str]:
         ("striped", {"one", "four"}),
         ("STRIPED", {"one", "four"}),
         ("rayee", {"three"}),
+        ("raye\u0301e", {"three"}),
+        ("cloth", set()),  # an attribute's name is not the item's
         ("cotton", {"one", "three"}),
         ("socks", {"four"}),
         ("hats", {"five"}),
@@ -67,6 +70,21 @@ def test_words_are_found_in_titles_attributes_and_categories(
     shop: Shop, text: str, found: set[str]
 ) -> None:
     assert set(named(shop, text)) == found
+
+
+def test_words_of_attributes_stand_alone_whatever_lies_between(shop: Shop) -> None:
+    told = ("Mat", ("Mats",), 'soft\nwoven\t"natural"\\fair “straw”')
+    shop.catalogue.upsert_items([row(shop, "six", told, 9)])
+    for word in ("soft", "woven", "natural", "fair", "straw"):
+        assert named(shop, word) == ["six"]
+    shop.catalogue.upsert_items([row(shop, "six", (*told[:2], "reed\nwoven"), 9)])
+    assert (named(shop, "straw"), named(shop, "woven"), named(shop, "reed")) == (
+        [],
+        ["six"],
+        ["six"],
+    )
+    shop.catalogue.delete_items(["six"])
+    assert named(shop, "mats woven") == []
 
 
 def test_more_of_the_words_come_first(shop: Shop) -> None:
@@ -141,3 +159,16 @@ def test_a_new_item_is_found_by_its_words_at_once(shop: Shop) -> None:
     shop.catalogue.upsert_items([new])
     assert searcher.search(painted(1), text="polka", top_k=2).hits[0].item.item_id in {"six", "two"}
     assert "six" in {h.item.item_id for h in searcher.search(painted(1), text="polka").hits}
+
+
+def test_a_catalogue_from_before_words_has_the_words_of_its_items(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
+        with make_shop(tmp_path, {}) as shop:
+            shop.catalogue.upsert_items([row(shop, "one", TITLES["one"], 1)])
+    with Shop.open(shop.path) as migrated:
+        assert named(migrated, "striped") == named(migrated, "wear") == ["one"]
+        migrated.catalogue.upsert_items([row(migrated, "one", TITLES["two"], 1)])
+        assert (named(migrated, "striped"), named(migrated, "linen")) == ([], ["one"])
