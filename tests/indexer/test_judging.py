@@ -1,8 +1,7 @@
 """The judge that a build makes: of which photos, when it is made anew, and what it asks."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,25 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer import judging
-from indexer.build import BuildReport, build
 from indexer.search import Searcher
 from indexer.shop import Shop
 from indexer.training_data import training_data
 from indexer.unknown import UNKNOWN_FROM, Evidence, UnknownJudge, confidence_of
 from indexer.version_files import UNKNOWN
-from indexer.versions import IndexVersion, rollback
+from indexer.versions import rollback
+from tests.indexer.judged_shop import (
+    APPLE,
+    ITEMS,
+    LABELS,
+    MILK,
+    VAL,
+    built,
+    judge_of,
+    kept,
+    make_judged_shop,
+    network,
+    version_of,
+)
 from tests.indexer.tiny_shop import (
     OWN_OR_FOREIGN,
     SEVERAL,
@@ -28,46 +39,15 @@ from tests.indexer.tiny_shop import (
     make_shop,
     painted,
 )
-from vsearch.data import Label
-from vsearch.errors import VersionError
 from vsearch.images import load
 
-APPLE, MILK = ("Fruit", "Apple"), ("Dairy", "Milk")
-LABELS = (Label("apple", APPLE), Label("milk", MILK))
-ITEMS = {f"item-{i}": ((APPLE, MILK)[i % 2], [2 * i, 2 * i + 1]) for i in range(6)}
-VAL = range(100, 130)
 ASKED = range(500, 540)  # photos that nobody has seen
-
-
-def network(model: str = "a" * 16, objective: TinyKind | None = None) -> TinyEmbedder:
-    return TinyEmbedder(LABELS, model_fingerprint=model, objective=objective)
-
-
-def built(shop: Shop, embedder: TinyEmbedder | None = None, **options: object) -> BuildReport:
-    return build(shop, embedder=embedder or network(), **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop of six items with thirty val photos, and a test photo that must not be asked about."""
-    with make_shop(tmp_path, ITEMS) as shop:
-        for seed in VAL:
-            add_further(shop, f"item-{seed % 6}", seed, "val")
-        add_further(shop, "item-0", 200, "test")
-        built(shop)
+    with make_judged_shop(tmp_path) as shop:
         yield shop
-
-
-def version_of(shop: Shop) -> IndexVersion:
-    name = shop.current().index
-    assert name is not None
-    return IndexVersion.open(shop.indexes / name)
-
-
-def judge_of(shop: Shop) -> UnknownJudge:
-    judge = version_of(shop).judge
-    assert judge is not None
-    return judge
 
 
 def predicted(photos: Sequence[bytes], embedder: TinyEmbedder) -> TinyPredictions:
@@ -193,55 +173,6 @@ def test_an_older_version_comes_back_with_its_judge(shop: Shop) -> None:
     assert built(shop).published  # for the setting is still another
 
 
-def kept(shop: Shop) -> Path:
-    (file,) = shop.cache.glob("judging-*.npz")
-    return file
-
-
-def say_encrypted(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[data.rindex(b"PK\x01\x02") + 8] ^= 1
-    path.write_bytes(data)
-
-
-def flip_a_value(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        Path.unlink,
-        say_encrypted,
-        flip_a_value,
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_bytes(b"no archive"),
-        lambda path: path.write_bytes(path.read_bytes()[:-30]),
-        lambda path: np.savez(path, hashes=np.array(["0" * 64])),
-        lambda path: np.savez(
-            path,
-            hashes=np.array(["a", "b"]),
-            embeddings=[1],
-            confidence=np.ones(1),
-            familiarity=[1],
-        ),
-    ],
-)
-def test_kept_evidence_survives_any_damage(shop: Shop, damage: Callable[[Path], object]) -> None:
-    before = judge_of(shop)
-    damage(kept(shop))
-    embedder = network()
-    assert built(shop, embedder, false_rejects=0.1).published
-    assert embedder.photos == 30
-    assert judge_of(shop).means == before.means
-    embedder = network()
-    built(shop, embedder, false_rejects=0.05)
-    assert embedder.photos == 0
-    assert judge_of(shop) == before
-
-
 def test_val_photos_that_cannot_be_read_are_left_out(shop: Shop) -> None:
     source = shop.path.parent / "source"
     (source / "100.png").unlink()
@@ -320,43 +251,3 @@ def test_a_shop_with_nothing_left_that_has_the_label_is_built_without_a_judge(
     with make_shop(tmp_path, ITEMS) as shop:
         built(shop, TinyEmbedder(LABELS, label_columns=("colour",)))
         assert version_of(shop).judge is None
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda text: text.replace('"confidence"', '"konfidence"'),
-        lambda text: text.replace('"threshold"', '"treshold"'),
-        lambda text: text.replace("{", "[", 1),
-        lambda text: "[]" + " " * (len(text) - 2),
-        lambda text: '"none"' + " " * (len(text) - 6),
-    ],
-)
-def test_what_is_no_judge_is_a_damaged_version(shop: Shop, change: Callable[[str], str]) -> None:
-    broken = version_of(shop)
-    path = broken.folder / UNKNOWN
-    text = change(path.read_text())
-    path.write_text(text)
-    tell_again(broken)
-    with pytest.raises(VersionError, match=r"unknown\.json cannot be read .* run `vsearch build`"):
-        IndexVersion.open(broken.folder)
-    assert built(shop).published
-    assert judge_of(shop).val_photos == 30
-
-
-def tell_again(version: IndexVersion) -> None:
-    """Let the manifest say that unknown.json is as it is now."""
-    data = (version.folder / UNKNOWN).read_bytes()
-    path = version.folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["files"][UNKNOWN] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    path.write_text(json.dumps(manifest))
-
-
-def test_a_judge_that_was_changed_by_hand_is_found(shop: Shop) -> None:
-    path = version_of(shop).folder / UNKNOWN
-    text = path.read_text()
-    path.write_text(text.replace('"val_photos": 30', '"val_photos": 31'))
-    with pytest.raises(VersionError, match=r"unknown\.json is not what was written"):
-        version_of(shop).verify()
-    assert built(shop).published
