@@ -39,6 +39,7 @@ def audit(shop: Shop, *, folds: int = FOLDS, progress: Progress = silent) -> Aud
     Raises:
         ShopError: there is no trained model, or there are no photos.
         BundleError: the model is damaged.
+        VersionError: the index is damaged, or of an older program: build it again.
     """
     started = time.monotonic()
     model = shop.trained_model()
