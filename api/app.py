@@ -13,6 +13,7 @@ from starlette.formparsers import MultiPartParser
 from api import problems
 from api.limits import BodyLimit, SafeHeaders
 from api.live import LivePair, OpenSearcher, open_live
+from api.rebuilding import Rebuilder
 from api.routes import health, items, search
 from api.settings import ServerSettings
 from indexer.shop import Shop
@@ -42,9 +43,14 @@ def create_app(settings: ServerSettings, open_searcher: OpenSearcher = open_live
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
+        rebuilder = Rebuilder(shop.path)
         with shop:
-            async with live.watched(settings.poll_seconds):
-                yield
+            look = rebuilder.look if settings.rebuild else None
+            try:
+                async with live.watched(settings.poll_seconds, look):
+                    yield
+            finally:
+                rebuilder.stop()
 
     app = FastAPI(
         title=f"{shop.settings.name}: search by photo",

@@ -113,17 +113,26 @@ class LivePair:
             log.info("%s serves", pair)
 
     @asynccontextmanager
-    async def watched(self, poll_seconds: float) -> AsyncIterator[None]:
-        """Load what is published, then look for something newer every `poll_seconds`."""
+    async def watched(
+        self, poll_seconds: float, then: Callable[[Searcher], None] | None = None
+    ) -> AsyncIterator[None]:
+        """Load what is published, then look for something newer every `poll_seconds`.
+
+        Args:
+            poll_seconds: between two looks.
+            then: called with what serves after each look, in a thread; must raise nothing.
+        """
         await asyncio.to_thread(self.refresh)
-        watch = asyncio.create_task(self._watch(poll_seconds))
+        watch = asyncio.create_task(self._watch(poll_seconds, then))
         try:
             yield
         finally:
             watch.cancel()
             await asyncio.wait([watch])
 
-    async def _watch(self, poll_seconds: float) -> None:
+    async def _watch(self, poll_seconds: float, then: Callable[[Searcher], None] | None) -> None:
         while True:
             await asyncio.sleep(poll_seconds)
             await asyncio.to_thread(self.refresh)
+            if then is not None and self._held is not None:
+                await asyncio.to_thread(then, self._held)

@@ -32,4 +32,8 @@ class ServerSettings(BaseSettings):
     poll_seconds: float = Field(
         1.0, gt=0, description="How often to look for a newly published model or index."
     )
+    rebuild: bool = Field(
+        True,
+        description="Build a new index in a process of its own when many changes have gathered.",
+    )
     root_path: str = Field("", description="The path that a proxy in front adds to every URL.")

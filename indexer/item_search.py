@@ -42,6 +42,10 @@ class ItemSearch:
         live = self._follower.current()
         return nearest_rows(self.version, live, self._selector.select(live), embeddings, k)
 
+    def live_rows(self) -> LiveRows:
+        """Return the rows that count now: those of the version that are dead, and the delta."""
+        return self._follower.current()
+
     def any_within(self, category: CategoryPath) -> bool:
         """Say whether a search within a category finds any view."""
         chosen = self._selector.select(self._follower.current(), [category])

@@ -38,6 +38,13 @@ def build(
             show_default="as before; at first 0.05",
         ),
     ] = None,
+    keep_model: Annotated[
+        bool,
+        typer.Option(
+            "--keep-model",
+            help="Build with the model that serves, not with the newest trained one.",
+        ),
+    ] = False,
     watch: Annotated[
         Path | None,
         typer.Option(
@@ -61,16 +68,20 @@ def build(
 ) -> None:
     """Embed what changed, build the index, verify it and let it serve."""
     from indexer.build import build as build_index
+    from indexer.embedding import load_embedder
     from indexer.shop import Shop
 
     if prune and watch is None:
         raise typer.BadParameter("--prune goes with --watch MANIFEST, or with `vsearch import`")
+    if keep_model and watch is not None:
+        raise typer.BadParameter("--keep-model does not go with --watch")
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
         run = partial(build_index, opened, views=views, false_rejects=false_rejects)
         if watch is not None:
             follow(terminal, opened, watch, run, prune=prune, poll=poll)
         else:
-            report = run(progress=terminal.progress)
+            embedder = load_embedder(opened, opened.current().model) if keep_model else None
+            report = run(embedder=embedder, progress=terminal.progress)
             terminal.answer(report.to_json(), build_facts(report))
 
 

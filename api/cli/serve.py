@@ -25,6 +25,14 @@ def serve(
         int | None,
         typer.Option(help="The largest photo taken.", show_default="the shop's"),
     ] = None,
+    rebuild: Annotated[
+        bool | None,
+        typer.Option(
+            "--rebuild/--no-rebuild",
+            help="Build a new index in a process of its own when many changes have gathered.",
+            show_default="--rebuild",
+        ),
+    ] = None,
     root_path: Annotated[
         str | None,
         typer.Option(help="The path that a proxy in front adds to every URL.", show_default=False),
@@ -33,7 +41,8 @@ def serve(
     """Serve the shop over HTTP.
 
     Options are also read from the environment: VSEARCH_HOST, VSEARCH_PORT, VSEARCH_MAX_BYTES,
-    VSEARCH_ROOT_PATH; so are VSEARCH_MAX_TOP_K, VSEARCH_THREADS and VSEARCH_POLL_SECONDS.
+    VSEARCH_REBUILD, VSEARCH_ROOT_PATH; so are VSEARCH_MAX_TOP_K, VSEARCH_THREADS and
+    VSEARCH_POLL_SECONDS.
     """
     import uvicorn
     from pydantic import ValidationError
@@ -41,7 +50,13 @@ def serve(
     from api.app import create_app
     from api.settings import ServerSettings
 
-    given = {"host": host, "port": port, "max_bytes": max_bytes, "root_path": root_path}
+    given = {
+        "host": host,
+        "port": port,
+        "max_bytes": max_bytes,
+        "rebuild": rebuild,
+        "root_path": root_path,
+    }
     flags: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
         settings = ServerSettings(shop=shop, **flags)

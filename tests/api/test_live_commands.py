@@ -139,6 +139,16 @@ def test_status_says_when_a_rebuild_is_due(
     assert "vectors.npy has 0 bytes" in answer("status", shop)["rebuild_due"]
 
 
+def test_a_build_can_keep_the_model_that_serves(shop: Path) -> None:
+    serves = answer("status", shop)["model"]
+    options = ("--backbone", "tiny", "--epochs", 1, "--dim", 8, "--seed", 3)
+    trained = answer("train", shop, *options)["model"]
+    run("delete", shop, "red-box")
+    document = answer("build", shop, "--keep-model")
+    assert (document["model"], document["published"]) == (serves, True)
+    assert answer("build", shop)["model"] == trained != serves
+
+
 def test_watch_follows_a_manifest_until_it_is_told_to_end(
     shop: Path, manifests: Manifests, tmp_path: Path
 ) -> None:
