@@ -177,6 +177,8 @@ class ItemSearch:
         first: NearestRows | None = None,
     ) -> list[list[SearchHit]]:
         """Return the items of the nearest rows, from more and more rows until there are enough."""
+        # Rounding takes the opposite of a vector below -1, and it is similar enough all the same.
+        min_score = min_score if min_score > -1 else -np.inf
         available = chosen.count + len(chosen.delta)
         hits: list[list[SearchHit]] = [[] for _ in embeddings]
         items = _LiveItems(self.shop, leave_out)
@@ -237,7 +239,7 @@ def _groups(found: NearestRows, items: "_LiveItems", min_score: float) -> Iterat
         for key, score, photo in zip(*line, strict=True):
             item = items.get(key)
             if item is not None and key not in best and score >= min_score:
-                best[key] = SearchHit(item, min(score, 1.0), photo)
+                best[key] = SearchHit(item, max(-1.0, min(score, 1.0)), photo)
         yield list(best.values())
 
 

@@ -211,3 +211,13 @@ def test_what_a_build_embedded_is_found_by_searchers_that_were_open_before(tmp_p
         shop.catalogue.put_embeddings(FINGERPRINT, [(content, query[0])])
         (hits,) = searcher.search_embeddings(query)
         assert [hit.item.item_id for hit in hits] == ["new", "old"]
+
+
+def test_the_opposite_of_a_query_is_found_however_it_is_rounded(tmp_path: Path) -> None:
+    embedder = TinyEmbedder()
+    with make_shop(tmp_path, {"old": (APPLE, [1])}) as shop:
+        build(shop, embedder=embedder)
+        vector = embedder(load(painted(1), embedder.spec)[None]).embeddings
+        opposite = -vector * np.float32(1.00005)
+        (hits,) = Searcher.open(shop, embedder=embedder).search_embeddings(opposite)
+        assert [(hit.item.item_id, hit.score) for hit in hits] == [("old", -1.0)]
