@@ -28,6 +28,8 @@ __all__ = ["Restrict", "SearchHit", "SearchResult", "Searcher"]
 
 Restrict = Literal["off", "auto"]
 
+_FIRST = 1024  # rows searched for at first, even where somebody asks for a billion items
+
 
 class Searcher:
     """Answers with one model and one index version that belong together; safe between threads.
@@ -117,7 +119,7 @@ class Searcher:
         predictions, timings = self._embed(data, crop)
         started = time.perf_counter()
         plain = text is None and restrict == "off" and not categories and where is None
-        k = max(VIEWS, self.items.usual_rows(top_k)) if plain else VIEWS
+        k = max(VIEWS, min(self.items.usual_rows(top_k), _FIRST)) if plain else VIEWS
         first = self.items.nearest(predictions.embeddings, k)
         restricted = None
         if text is not None:

@@ -200,6 +200,11 @@ def test_a_version_that_is_pruned_while_it_is_opened_gives_way_to_the_one_that_s
         Searcher.open(shop, embedder=TinyEmbedder())
 
 
+def test_more_items_than_there_are_may_be_asked_for(searcher: Searcher) -> None:
+    found = searcher.search(painted(0), top_k=10**12).hits
+    assert {hit.item.item_id for hit in found} == set(ITEMS)
+
+
 def test_the_json_has_the_keys_that_scripts_read(searcher: Searcher) -> None:
     told = searcher.search(painted(10), top_k=2).to_json()
     assert set(told) == {
