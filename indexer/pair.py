@@ -1,8 +1,11 @@
 """Whether what serves belongs together: the model, the index version and the catalogue."""
 
+import json
+from pathlib import Path
+
 from indexer.shop import Shop
 from vsearch.bundle import Bundle
-from vsearch.errors import BundleError, FingerprintMismatchError, VersionError
+from vsearch.errors import BundleError, FingerprintMismatchError, ShopError, VersionError
 
 
 def load_model(shop: Shop, fingerprint: str) -> Bundle:
@@ -43,3 +46,18 @@ def check_sequence(version: str, taken_in: int, catalogue: int) -> None:
             f"index version {version} has taken in the catalogue's changes up to {taken_in}, the "
             f"catalogue ends at {catalogue}: it is an older one; run `vsearch build`"
         )
+
+
+def schema_of(file: Path) -> int:
+    """Return the schema that a model's or version's JSON file tells of itself.
+
+    Raises:
+        ShopError: it is missing or cannot be read.
+    """
+    try:
+        if file.parent not in file.parent.parent.iterdir():  # a name such as “..”
+            raise FileNotFoundError(2, "there is no such folder")
+        return int(json.loads(file.read_text(encoding="utf-8"))["schema"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        name = f"{file.parent.name}/{file.name}"
+        raise ShopError(f"{name} is missing or cannot be read ({error!r})") from error

@@ -1,6 +1,5 @@
 """A shop from a backup: unpacked and checked under a hidden name, then there in one step."""
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from indexer.archive import Megabytes
 from indexer.archive_reader import read_archive
 from indexer.drafts import draft_beside
 from indexer.integrity import integrity_problem
-from indexer.pair import check_pair, check_sequence, load_model
+from indexer.pair import check_pair, check_sequence, load_model, schema_of
 from indexer.photo_files import look_for_photos
 from indexer.shop import Shop
 from indexer.version_files import SCHEMA as VERSION_SCHEMA
@@ -135,13 +134,13 @@ def _check_serving(shop: Shop) -> tuple[str, ...]:
     for name in {current.model: 0, shop.trained_model(): 0}:
         if name is None:
             continue
-        if _schema(shop.models / name / "model.json") < min(READABLE):
+        if schema_of(shop.models / name / "model.json") < min(READABLE):
             notes.append(f"model {name} is of an older program: run `vsearch train` again")
         else:
             models[name] = load_model(shop, name)
     if current.index is None:
         return tuple(notes)
-    if _schema(shop.indexes / current.index / "manifest.json") < VERSION_SCHEMA:
+    if schema_of(shop.indexes / current.index / "manifest.json") < VERSION_SCHEMA:
         notes.append(f"index version {current.index} is of an older program: run `vsearch build`")
         return tuple(notes)
     version = IndexVersion.open(shop.indexes / current.index)
@@ -150,13 +149,3 @@ def _check_serving(shop: Shop) -> tuple[str, ...]:
     if current.model in models:
         check_pair(models[current.model], version.name, version.embedding_fingerprint)
     return tuple(notes)
-
-
-def _schema(file: Path) -> int:
-    try:
-        if file.parent not in file.parent.parent.iterdir():  # a name such as “..”
-            raise FileNotFoundError(2, "there is no such folder")
-        return int(json.loads(file.read_text(encoding="utf-8"))["schema"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        name = f"{file.parent.name}/{file.name}"
-        raise ArchiveError(f"{name} is missing or cannot be read ({error!r})") from error

@@ -22,6 +22,11 @@ Square = tuple[NDArray[np.uint8], float]  # (side, side, 3), width / height of t
 MAX_BYTES = 8 * 2**30
 
 
+def squares_file(folder: Path, side: int) -> Path:
+    """Return the file that keeps squares of `side` pixels."""
+    return folder / f"squares-{side}.db"
+
+
 class SquareCache:
     """Photos as uint8 squares; safe between threads.
 
@@ -35,7 +40,7 @@ class SquareCache:
         folder.mkdir(parents=True, exist_ok=True)
         self.spec = ImageSpec(size=side, fit="stretch")
         self.limits = limits
-        self.path = folder / f"squares-{side}.db"
+        self.path = squares_file(folder, side)
         self._room = max_bytes // (side * side * 3)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
