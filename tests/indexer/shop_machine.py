@@ -6,11 +6,7 @@ however old the index version is that they look into.
 """
 
 import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -27,7 +23,8 @@ from indexer.records import ItemRow, Value
 from indexer.search import Searcher
 from indexer.shop import Current, Shop, Views
 from indexer.versions import IndexVersion, rollback, version_folders
-from tests.indexer.killed_builds import TOUCHES, AuditedEmbedder
+from tests.indexer.killed_builds import AuditedEmbedder
+from tests.indexer.mortal import death
 from tests.indexer.plain_shop import (
     NETWORKS,
     PATHS,
@@ -38,71 +35,20 @@ from tests.indexer.plain_shop import (
     hash_of,
     vector,
 )
+from tests.indexer.shop_strategies import (
+    ASKED,
+    ITEM,
+    NETWORK,
+    PATH,
+    PHOTOS,
+    SEED,
+    SEEDS,
+    TOLD,
+    VIEWS,
+    WHO,
+)
 from tests.indexer.tiny_shop import photo_row
 from vsearch.taxonomy import format_path
-
-SEEDS = range(12)  # few, so that items share photos and scores are equal
-WHO = st.integers(0, 1)
-ITEM = st.sampled_from([f"item-{n}" for n in range(8)])
-SEED = st.sampled_from(SEEDS)
-PATH = st.sampled_from(PATHS)
-PHOTOS = st.lists(SEED, min_size=1, max_size=3, unique=True).map(tuple)
-TOLD = st.builds(
-    Told,
-    category=PATH,
-    further_paths=st.lists(PATH, max_size=1).map(tuple),
-    colour=st.sampled_from([None, "red", "green"]),
-    price=st.integers(0, 9),
-    photos=PHOTOS,
-)
-NETWORK = st.sampled_from(sorted(NETWORKS))
-VIEWS: st.SearchStrategy[Views] = st.sampled_from(["catalogue", "catalogue", "all"])
-ASKED = st.builds(
-    Asked,
-    seed=SEED,
-    categories=st.lists(PATH, max_size=2).map(tuple),
-    where=st.sampled_from(list(WHERE)),
-    min_score=st.sampled_from([-1.0, 0.2]),
-    top_k=st.integers(1, 9),
-)
-
-
-class DeadError(BaseException):
-    """The process is dead: what it still touches does not happen."""
-
-
-@dataclass
-class Death:
-    """Lets a process touch index files and CURRENT so many times."""
-
-    left: int = sys.maxsize
-
-    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.left == sys.maxsize or event not in TOUCHES:
-            return
-        if any(name in str(arguments) for name in ("indexes", "CURRENT")):
-            self.left -= 1
-            if self.left < 0:
-                raise DeadError
-
-    @contextmanager
-    def after(self, touches: int) -> Iterator[None]:
-        """Let the process die, at the latest where this ends."""
-        self.left = touches
-        try:
-            yield
-        except DeadError:
-            pass
-        finally:
-            self.left = sys.maxsize
-
-
-@cache
-def death() -> Death:
-    """Return the only one: a hook can never be taken away again."""
-    hook = Death()
-    sys.addaudithook(hook)
-    return hook
 
 
 @dataclass
