@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from indexer.catalogue import Catalogue
 from indexer.live_columns import LiveColumns
+from indexer.settings_schema import SCHEMA, upgrade
 from vsearch import images
 from vsearch.errors import BusyError, ShopError
 from vsearch.storage import write_atomically
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from indexer.live import DeleteReport, UpsertReport
 
 Views = Literal["catalogue", "all"]
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ShopSettings:
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:
-            raise ShopError(f"schema is {self.schema!r}, this program knows {SCHEMA}")
+            raise ShopError(f"schema is {self.schema!r}, expected {SCHEMA}")
         if self.views not in get_args(Views):
             raise ShopError(
                 f"views is {self.views!r}, expected one of {', '.join(get_args(Views))}"
@@ -91,13 +91,13 @@ class ShopSettings:
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Read the text of shop.toml.
+        """Read the text of shop.toml; one of an older schema is upgraded.
 
         Raises:
-            ShopError: not TOML, or a key or value that is not understood.
+            ShopError: not TOML, of a newer schema, or a key or value that is not understood.
         """
         try:
-            values = tomllib.loads(text)
+            values = upgrade(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise ShopError(f"not valid TOML: {error}") from error
         known = [field.name for field in fields(cls)]

@@ -61,7 +61,10 @@ def test_opening_what_is_no_shop_says_how_to_make_one(tmp_path: Path, name: str)
         ("name = 'x'\nremote_hosts = 'a.com'", "remote_hosts is 'a.com', expected a list"),
         ("name = 'x'\ncategory_columns = [1]", "category_columns is"),
         ("name = 7", "name is 7"),
-        ("name = 'x'\nschema = 2", "schema is 2, this program knows 1"),
+        ("name = 'x'\nschema = 99", "schema is 99, this program knows 2: update the program"),
+        ("name = 'x'\nschema = 99\nhue = 1", "update the program"),
+        ("name = 'x'\nschema = 0", "schema is 0, expected a whole number such as 2"),
+        ("name = 'x'\nschema = true", "schema is True, expected a whole number"),
     ],
 )
 def test_settings_that_are_wrong_are_named(tmp_path: Path, text: str, told: str) -> None:
