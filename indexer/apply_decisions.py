@@ -14,10 +14,14 @@ from indexer.attributes import convert
 from indexer.audit_file import AuditRow, NumberedRow, read_audit
 from indexer.decisions import VERDICTS, Decision, LabelValue, Subject, Verdict, told, value_of
 from indexer.labels import CATEGORY, ITEM_ID
-from indexer.records import Item
+from indexer.records import Item, Role
 from indexer.shop import Shop
 from vsearch.errors import CategoryError
 from vsearch.taxonomy import Taxonomy, parse_path
+
+# The role in a decision about a photo that the catalogue manifest does not list with the item: that
+# it lists it no longer says nothing then.
+UNLISTED: Role = "further"
 
 
 @dataclass(frozen=True)
@@ -159,13 +163,17 @@ class _Applying:
         if there and not label_changes.find_photo(self.connection, item.key, row.content_hash):
             return "unchanged"
         photo = self._spare_photo(row, item)
-        back = label_changes.redirect(self.connection, row.content_hash, item.item_id, target_id)
+        brought, back = label_changes.redirect(
+            self.connection, row.content_hash, item.item_id, target_id
+        )
         if there is None:
             label_changes.move_photo(self.connection, photo, target.key)
         else:
             label_changes.drop_photo(self.connection, photo)
         verdict: Verdict = "relabel" if there is None else "drop"
         decision = self._decision(row, photo, verdict, item.item_id, target_id)
+        if brought:
+            decision = replace(decision, role=UNLISTED)
         if back:  # where the manifest has it: nothing needs to be held against the manifest
             decision = replace(
                 decision, item_id=target_id, verdict="accept", before=target_id, after=target_id
@@ -174,16 +182,17 @@ class _Applying:
 
     def _drop(self, row: AuditRow, item: Item) -> str:
         decided = Decision(
-            row.content_hash, item.item_id, "label", ITEM_ID, "drop", item.item_id, None, "further"
+            row.content_hash, item.item_id, "label", ITEM_ID, "drop", item.item_id, None, UNLISTED
         )
         if label_changes.find_photo(self.connection, item.key, row.content_hash) is None:
             known = label_changes.recorded(self.connection, decided)
             if known is not None and known.verdict == "drop":
                 return "unchanged"
         photo = self._spare_photo(row, item)
-        label_changes.redirect(self.connection, row.content_hash, item.item_id, None)
+        brought, _ = label_changes.redirect(self.connection, row.content_hash, item.item_id, None)
         label_changes.drop_photo(self.connection, photo)
-        return self._saved(replace(decided, role=photo["role"]), "dropped")
+        role = UNLISTED if brought else photo["role"]
+        return self._saved(replace(decided, role=role), "dropped")
 
     def _photo(self, row: AuditRow, item: Item) -> sqlite3.Row:
         photo = label_changes.find_photo(self.connection, item.key, row.content_hash)

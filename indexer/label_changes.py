@@ -88,17 +88,21 @@ def recorded(connection: sqlite3.Connection, decision: Decision) -> Decision | N
 
 def redirect(
     connection: sqlite3.Connection, content_hash: str, source: str, target: str | None
-) -> bool:
-    """Let earlier moves of a photo end where it goes now; return whether one began at the target.
+) -> tuple[bool, bool]:
+    """Let earlier moves of a photo end where it goes now.
 
     Args:
         connection: in a transaction.
         content_hash: of the photo.
         source: the item that it leaves.
         target: the item that it goes to; None: it is used no more.
+
+    Returns:
+        Whether an earlier move had brought it to the item that it leaves, so that the manifest
+        does not list it there; and whether one had taken it from the item that it goes to.
     """
     verdict, after = ("drop", None) if target is None else ("relabel", _json(target))
-    connection.execute(
+    brought = connection.execute(
         "UPDATE decisions SET verdict = ?, after = ? WHERE content_hash = ? "
         "AND label_column = ? AND subject = 'label' AND verdict = 'relabel' AND after = ?",
         (verdict, after, content_hash, ITEM_ID, _json(source)),
@@ -108,7 +112,7 @@ def redirect(
         "AND subject = 'label' AND verdict != 'accept'",
         (content_hash, target, ITEM_ID),
     )
-    return returned.rowcount > 0
+    return brought.rowcount > 0, returned.rowcount > 0
 
 
 def first_value(
