@@ -111,7 +111,8 @@ class Bundle:
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=models))
         try:
             save_file(self.weights, draft / WEIGHTS)
-            (draft / MODEL).write_text(json.dumps(self.to_json(), indent=2, ensure_ascii=False))
+            told = json.dumps(self.to_json(), indent=2, ensure_ascii=False)
+            (draft / MODEL).write_text(told, encoding="utf-8")
             draft.chmod(0o755)
             sync_tree(draft)
             draft.rename(folder)
@@ -146,14 +147,9 @@ class Bundle:
                 has another shape than the network's; a fingerprint does not match.
         """
         try:
-            model = json.loads((folder / MODEL).read_text())
-            weights = load_file(folder / WEIGHTS)
-            if model["schema"] not in READABLE:
-                raise BundleError(
-                    f"{folder}: schema {model['schema']}, this version reads schema {SCHEMA}: "
-                    "train again"
-                )
-            bundle = cls._from_json(model, weights)
+            model = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+            _check_schema(folder, model["schema"])
+            bundle = cls._from_json(model, load_file(folder / WEIGHTS))
         except FileNotFoundError as error:
             missing = Path(error.filename or WEIGHTS).name  # safetensors names no file
             raise BundleError(f"no model in {folder}: {missing} is missing") from None
@@ -201,6 +197,16 @@ class Bundle:
                     f"{folder}: {kind} is {getattr(self, kind)}, model.json says {model[kind]}: "
                     "the files were changed or damaged; train again or restore the folder"
                 )
+
+
+def _check_schema(folder: Path, schema: object) -> None:
+    if schema in READABLE:
+        return
+    newer = isinstance(schema, int) and schema > SCHEMA
+    raise BundleError(
+        f"{folder} is of schema {schema}, this program reads {' and '.join(map(str, READABLE))}: "
+        + ("update the program" if newer else "train again")
+    )
 
 
 def weights_of(module: nnx.Module) -> Weights:

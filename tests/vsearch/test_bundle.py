@@ -84,6 +84,12 @@ def edit_json(folder: Path, **fields: object) -> None:
     (folder / MODEL).write_text(json.dumps(model | fields))
 
 
+def newer_kind(folder: Path) -> None:
+    """Make it a bundle of a program that keeps weights elsewhere."""
+    edit_json(folder, schema=100)
+    (folder / WEIGHTS).unlink()
+
+
 def edit_network(folder: Path, **fields: object) -> None:
     network = json.loads((folder / MODEL).read_text())["network"]
     edit_json(folder, network=network | fields)
@@ -105,7 +111,10 @@ def flip_a_byte(path: Path) -> None:
         (lambda f: flip_a_byte(f / WEIGHTS), "changed or damaged"),
         (lambda f: edit_json(f, calibration={"scale": 3.0}), "changed or damaged"),
         (lambda f: edit_json(f, objective="triplet"), "no objective “triplet”; there are"),
-        (lambda f: edit_json(f, schema=99), "schema 99"),
+        (lambda f: edit_json(f, schema=99), "schema 99, this program reads 2 and 3: update the p"),
+        (newer_kind, "schema 100, .*: update the program"),
+        (lambda f: edit_json(f, schema=1), "schema 1, this program reads 2 and 3: train again"),
+        (lambda f: edit_json(f, schema=None), "schema None.*train again"),
         (lambda f: edit_network(f, dim=9), "the network expects"),
     ],
 )

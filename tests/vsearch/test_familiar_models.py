@@ -128,7 +128,7 @@ def test_a_model_of_the_schema_before_familiarity_still_loads(
     assert not before.familiar
     assert Bundle.load(bundle.save(tmp_path)).familiar
     for schema in (1, 4):
-        with pytest.raises(BundleError, match=f"schema {schema}, this version reads schema 3"):
+        with pytest.raises(BundleError, match=f"schema {schema}, this program reads 2 and 3"):
             Bundle.load(
                 edit_schema(
                     replace(without, parent=str(schema)).save(tmp_path / f"{schema}"), schema
