@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.embedding import PhotoEmbedder, load_embedder
 from indexer.handover import hand_over, serving
+from indexer.index_plan import PLAN, IndexPlan, Kind
 from indexer.judging import fit_judge, judged_by
 from indexer.photo_vectors import photo_vectors
 from indexer.records import Item, Photo
@@ -39,6 +40,8 @@ class BuildReport:
         waiting: items changed since the build began, with photos that are not embedded yet.
         rejected: items without a usable category or photo.
         rows: views in the index.
+        structure: "exact" where a search scans all views, "codes" where it does not.
+        recall: the share of the ten nearest views that a search finds, as measured.
         version: the version that serves now.
         published: whether it is a new one; False when nothing had changed.
         model: model_fingerprint of the model that serves now.
@@ -51,6 +54,8 @@ class BuildReport:
     waiting: int
     rejected: int
     rows: int
+    structure: Kind
+    recall: float
     version: str
     published: bool
     model: str
@@ -66,6 +71,8 @@ def build(
     *,
     views: Views | None = None,
     false_rejects: float | None = None,
+    recall: float | None = None,
+    plan: IndexPlan = PLAN,
     progress: Progress = silent,
     embedder: PhotoEmbedder | None = None,
 ) -> BuildReport:
@@ -76,7 +83,11 @@ def build(
         views: change the shop's setting of what is indexed; None keeps it.
         false_rejects: change the shop's setting of how many photos of what it sells may be called
             unknown; None keeps it.
-        progress: told of the stages "embed", "index" and "judge", in photos.
+        recall: change the shop's setting of the recall@10 that a search in many views must have,
+            1 for all of it; None keeps it.
+        plan: from how many views on they are many.
+        progress: told of the stages "embed", "index" and "judge", in photos, "codes", in rows, and
+            "recall", in queries.
         embedder: the network; by default that of the newest trained model.
 
     Raises:
@@ -87,7 +98,7 @@ def build(
     """
     started = time.monotonic()
     with shop.lock("build"):
-        changes = {"views": views, "false_rejects": false_rejects}
+        changes = {"views": views, "false_rejects": false_rejects, "recall": recall}
         shop.update_settings(**{key: to for key, to in changes.items() if to is not None})
         embedder = embedder or load_embedder(shop, shop.trained_model())
         embedded = 0
@@ -96,7 +107,9 @@ def build(
             embedded, recipe, rows = _embed_new(shop, embedder, progress)
             judge = partial(fit_judge, shop, embedder, progress=progress)
             vectors = _vectors(shop, recipe, rows, progress)
-            version = write_version(shop, recipe, rows, vectors, judge)
+            version = write_version(
+                shop, recipe, rows, vectors, judge, plan=plan, progress=progress
+            )
         embedded += hand_over(shop, embedder, version)
         prune(shop)
         told = version.manifest
@@ -108,6 +121,8 @@ def build(
         waiting=counts.waiting,
         rejected=counts.rejected,
         rows=version.manifest.rows,
+        structure=version.manifest.structure,
+        recall=version.manifest.recall,
         version=version.name,
         published=standing is None,
         model=embedder.model_fingerprint,
@@ -123,6 +138,7 @@ def _recipe(shop: Shop, embedder: PhotoEmbedder) -> Recipe:
         shop.settings.views,
         shop.catalogue.seq(),
         judged_by(shop),
+        shop.settings.recall,
     )
 
 

@@ -1,12 +1,16 @@
-"""Exact search with FAISS on a CPU: the only file that names faiss.
+"""Exact search and codes of rows with FAISS on a CPU: the only file that names faiss.
 
-FAISS finds candidates in float32 at memory speed; they are then scored as `vector_index` says, and
-a query whose answer the rounding of FAISS could still change looks further.
+For an exact search FAISS finds candidates in float32 at memory speed; they are then scored as
+`vector_index` says, and a query whose answer the rounding of FAISS could still change looks
+further. Codes propose rows for `coded_index`.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +26,9 @@ from indexer.vector_index import (
 from vsearch.errors import VsearchError
 
 _SPARE = 16  # candidates beyond k: nearly always enough to see that no other row can belong
+_ITERATIONS = 8  # of k-means
+_CODE_SAMPLE = 8192  # rows that the codes themselves are learned from
+_ROWS_PER_THREAD = 2048
 
 
 class FaissError(VsearchError):
@@ -125,3 +132,121 @@ class FaissIndex:
             metric=self._faiss.METRIC_INNER_PRODUCT,
         )
         return scores, rows + start
+
+
+class RowCodes:
+    """Codes of rows in lists around centroids, which propose the rows near a query.
+
+    A code has half a byte for each pair of dimensions of what a row differs from its centroid by;
+    they are scanned with SIMD (IVF, product quantisation, fast scan; see `index_plan`). Safe to
+    use from many threads at once, except while rows are added.
+    """
+
+    def __init__(self, index: Any) -> None:  # noqa: ANN401  faiss has no types
+        self._faiss = load_faiss()
+        self._index = index
+        quantizer = self._faiss.downcast_index(index.quantizer)
+        size = quantizer.ntotal * quantizer.d
+        centroids = self._faiss.rev_swig_ptr(quantizer.get_xb(), size)  # of the index, not a copy
+        self._centroids = FaissIndex(centroids.reshape(quantizer.ntotal, quantizer.d))
+
+    @classmethod
+    def learn(cls, sample: NDArray[np.float32], lists: int, seed: int = 0) -> "RowCodes":
+        """Return codes of no rows yet; the same for the same sample on one machine.
+
+        Args:
+            sample: shape (n, dim), float32, unit length: some of the rows, at least `lists`.
+            lists: how many lists there are.
+            seed: where k-means starts.
+        """
+        faiss, dim = load_faiss(), sample.shape[1]
+        faiss.omp_set_num_threads(_threads(len(sample)))
+        clustering = faiss.Clustering(dim, lists)
+        clustering.seed, clustering.niter, clustering.spherical = seed, _ITERATIONS, True
+        clustering.min_points_per_centroid = 1  # fewer than 39 make FAISS print a warning
+        clustering.max_points_per_centroid = len(sample)
+        clustering.train(sample, faiss.IndexFlatIP(dim))
+        quantizer = faiss.IndexFlatIP(dim)
+        quantizer.add(faiss.vector_to_array(clustering.centroids).reshape(lists, dim))
+        parts = dim // 2 if dim % 2 == 0 else dim
+        index = faiss.IndexIVFPQFastScan(
+            quantizer, dim, lists, parts, 4, faiss.METRIC_INNER_PRODUCT
+        )
+        index.by_residual = True
+        index.pq.cp.seed = seed
+        # So small a k-means for each part that threads would only wait for one another.
+        faiss.omp_set_num_threads(1)
+        index.train(sample[:: max(1, len(sample) // _CODE_SAMPLE)])
+        quantizer.this.disown()  # the index owns it from here on, as one read from a file does
+        index.own_fields = True
+        return cls(index)
+
+    @classmethod
+    def read(cls, path: Path) -> "RowCodes":
+        """Read what `write` has written; its bytes are known to be those that were written.
+
+        All of it is read: FAISS does not map codes in the packed form that a fast scan needs.
+
+        Raises:
+            ValueError: they are no codes.
+        """
+        try:
+            index = load_faiss().read_index(str(path))
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        if not isinstance(index, load_faiss().IndexIVFPQFastScan):
+            raise ValueError(f"a {type(index).__name__} was found")
+        return cls(index)
+
+    def write(self, put: Callable[[bytes], object]) -> None:
+        """Give the codes as bytes, in parts; what `put` raises ends it."""
+        writer = self._faiss.PyCallbackIOWriter(lambda part: put(bytes(part)))
+        self._faiss.write_index(self._index, writer)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self._index.d)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self._index.ntotal)
+
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        """Add the next rows, (n, dim) float32."""
+        self._faiss.omp_set_num_threads(_threads(len(vectors)))
+        self._index.add(vectors)
+
+    def propose(self, queries: NDArray[np.float32], probes: int, take: int) -> NDArray[np.int64]:
+        """Return rows that are probably the nearest; the same in every batch.
+
+        Args:
+            queries: shape (n, dim), float32.
+            probes: lists that are scanned.
+            take: how many rows.
+
+        Returns:
+            Shape (n, take), in no particular order; -1 where the lists hold fewer rows.
+        """
+        queries = np.ascontiguousarray(queries)
+        probes = min(probes, self._centroids.rows)
+        # Exact scores of centroids: FAISS's own would be rounded differently in another batch.
+        scores, lists = self._centroids.search(queries, probes)
+        rough = np.empty((len(queries), take), np.float32)
+        rows = np.full((len(queries), take), -1, np.int64)
+        if not len(queries):
+            return rows
+        self._faiss.omp_set_num_threads(1)
+        # Parameters travel with the call, which FAISS's wrapper for NumPy does not let them.
+        arrays = (self._faiss.swig_ptr(array) for array in (lists, scores, rough, rows))
+        parameters = self._faiss.IVFSearchParameters(nprobe=probes)
+        self._index.search_preassigned_c(
+            len(queries), self._faiss.swig_ptr(queries), take, *arrays, False, parameters
+        )
+        return rows
+
+
+def _threads(rows: int) -> int:
+    """Return how many threads are worth their trouble for so many rows."""
+    return max(1, min(os.cpu_count() or 1, rows // _ROWS_PER_THREAD))

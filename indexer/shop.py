@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 from filelock import FileLock, Timeout
 
 from indexer.catalogue import Catalogue
+from indexer.index_plan import RECALL
 from indexer.live_columns import LiveColumns
 from indexer.settings_schema import SCHEMA, upgrade
 from vsearch import images
@@ -43,6 +44,8 @@ class ShopSettings:
         views: which photos become rows of the index: catalogue photos, or also further labelled
             photos of split train.
         false_rejects: the share of photos of what is sold that may be called unknown.
+        recall: the share of the ten nearest views that a search in many must find; 1: all of them,
+            so that however many there are, they are scanned.
         max_pixels: a photo with more is rejected before it is decoded.
         max_bytes: a photo file with more is rejected before it is read.
         remote_hosts: hosts from which import may fetch photos, such as "cdn.example.com".
@@ -53,6 +56,7 @@ class ShopSettings:
     name: str
     views: Views = "catalogue"
     false_rejects: float = 0.05
+    recall: float = RECALL
     max_pixels: int = images.MAX_PIXELS
     max_bytes: int = images.MAX_BYTES
     remote_hosts: tuple[str, ...] = ()
@@ -72,6 +76,9 @@ class ShopSettings:
         share: object = self.false_rejects
         if not isinstance(share, float) or not 0 < share < 1:
             raise ShopError(f"false_rejects is {share!r}, expected a share such as 0.05")
+        recall: object = self.recall
+        if not isinstance(recall, float) or not 0 < recall <= 1:
+            raise ShopError(f"recall is {recall!r}, expected a share such as 0.98, at most 1.0")
         for key in ("max_pixels", "max_bytes"):
             value = getattr(self, key)
             if type(value) is not int or value < 1:

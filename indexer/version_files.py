@@ -4,28 +4,34 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.canary import Canary
+from indexer.coded_index import CodedIndex
+from indexer.faiss_index import FaissIndex, RowCodes
+from indexer.index_plan import Effort, Kind
 from indexer.shop import Views
 from indexer.unknown import UnknownJudge
+from indexer.vector_index import VectorIndex
 from vsearch.errors import VersionError
 from vsearch.taxonomy import CategoryPath
 
-SCHEMA = 2
+SCHEMA = 3
 DTYPES: dict[str, np.dtype[Any]] = {
     "vectors.npy": np.dtype("<f4"),
     "rows.npy": np.dtype("<i8"),
     "photos.npy": np.dtype("u1"),
 }
-UNKNOWN = "unknown.json"
-FILES = (*DTYPES, "categories.json", UNKNOWN)
+UNKNOWN, CANARY, CODES = "unknown.json", "canary.json", "codes.faiss"
+FILES = (*DTYPES, "categories.json", UNKNOWN, CANARY)
+"""What every version has; one of many rows has `CODES` as well."""
 
 FileEntry = dict[str, Any]
 """What the manifest says of a file: "sha256" and "bytes"."""
@@ -54,7 +60,10 @@ class VersionManifest:
         judged_by: the val photos and the setting that the judge of what is unknown was made from.
         photos: photos of different content among the rows.
         created: time in UTC, ISO 8601.
-        files: an entry for each of FILES.
+        files: an entry for each file beside the manifest.
+        least_recall: the recall@10 that the shop asked for.
+        structure: how the nearest rows are found; this and what follows are those of
+            `index_plan.Structure`.
     """
 
     version: str
@@ -69,7 +78,19 @@ class VersionManifest:
     photos: int
     created: str
     files: dict[str, FileEntry]
+    least_recall: float
+    structure: Kind
+    recall: float
+    recall_sample: int
+    probes: int
+    candidates: int
+    codes_recall: float | None
     schema: int = SCHEMA
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """The files beside the manifest."""
+        return (*FILES, CODES) if self.structure == "codes" else FILES
 
 
 def read_manifest(folder: Path) -> VersionManifest:
@@ -84,7 +105,10 @@ def read_manifest(folder: Path) -> VersionManifest:
             told = f"it is of schema {values['schema']}, this program reads {SCHEMA}"
             raise VersionError(f"index version {folder.name}: {told}: run `vsearch build`")
         manifest = VersionManifest(**values)
-        incomplete = [n for n in FILES if not {"sha256", "bytes"} <= manifest.files[n].keys()]
+        names = manifest.file_names
+        incomplete = [n for n in names if not {"sha256", "bytes"} <= manifest.files[n].keys()]
+        if manifest.structure not in get_args(Kind):
+            raise ValueError(f"a structure {manifest.structure!r}")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise VersionError(
             f"there is no index version {folder.name} in {folder.parent}: see `vsearch versions`"
@@ -123,6 +147,46 @@ def read_judge(folder: Path) -> UnknownJudge | None:
         raise damaged(folder, f"{UNKNOWN} cannot be read ({error!r})") from error
 
 
+def read_canary(folder: Path, manifest: VersionManifest) -> Canary:
+    """Read canary.json."""
+    try:
+        document = json.loads((folder / CANARY).read_text(encoding="utf-8"))
+        return Canary.from_json(document, manifest.dim, manifest.rows)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise damaged(folder, f"{CANARY} cannot be read ({error!r})") from error
+
+
+def open_index(
+    folder: Path, manifest: VersionManifest, vectors: NDArray[np.float32]
+) -> VectorIndex:
+    """Return what finds the nearest of the version's vectors, as its manifest says.
+
+    Codes are checked against their SHA-256 first: FAISS believes whatever a file says, and a wrong
+    length in it can take all memory. A million rows take .1 s.
+    """
+    if manifest.structure == "exact":
+        return FaissIndex(vectors)
+    check_sha256(folder, manifest, CODES)
+    try:
+        codes = RowCodes.read(folder / CODES)
+    except ValueError as error:
+        raise damaged(folder, f"{CODES} cannot be read ({error})") from error
+    if (codes.rows, codes.dim) != vectors.shape:
+        raise damaged(folder, f"{CODES} has {codes.rows} rows of {codes.dim} dimensions")
+    return CodedIndex(vectors, codes, Effort(manifest.probes, manifest.candidates))
+
+
+def check_sha256(folder: Path, manifest: VersionManifest, name: str) -> None:
+    """Read a whole file, and check that it is what was written."""
+    try:
+        with (folder / name).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise damaged(folder, f"{name} cannot be read ({error})") from error
+    if digest != manifest.files[name]["sha256"]:
+        raise damaged(folder, f"{name} is not what was written (SHA-256 differs)")
+
+
 def open_array(folder: Path, name: str, shape: tuple[int, int]) -> NDArray[Any]:
     """Map one of the arrays into memory, read-only, and check its dtype and shape."""
     try:
@@ -152,12 +216,26 @@ def write_array(
 
 def write_file(path: Path, parts: Iterable[bytes]) -> FileEntry:
     """Write a file, wait until it is on the disk, and return its entry in the manifest."""
+
+    def write(put: Callable[[bytes], object]) -> None:
+        for part in parts:
+            put(part)
+
+    return write_through(path, write)
+
+
+def write_through(path: Path, write: Callable[[Callable[[bytes], object]], object]) -> FileEntry:
+    """Write a file as `write_file` does; `write` is given what takes its parts."""
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
-        for part in parts:
+
+        def put(part: bytes) -> None:
+            nonlocal size
             file.write(part)
             digest.update(part)
             size += len(part)
+
+        write(put)
         file.flush()
         os.fsync(file.fileno())
     return {"sha256": digest.hexdigest(), "bytes": size}

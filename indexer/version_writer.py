@@ -1,15 +1,21 @@
 """Writing an index version: every file durable and verified before the version has its name."""
 
+import errno
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.index_plan import PLAN, RECALL, IndexPlan
 from indexer.records import Item, Photo
 from indexer.shop import Shop, Views
+from indexer.structure_writer import write_structure
 from indexer.unknown import UnknownJudge
 from indexer.version_files import (
     UNKNOWN,
@@ -21,6 +27,8 @@ from indexer.version_files import (
     write_file,
 )
 from indexer.versions import IndexVersion, clear_leftovers, version_folders
+from vsearch.errors import VersionError
+from vsearch.progress import Progress, silent
 from vsearch.storage import sync_path
 
 JudgeOf = Callable[[NDArray[np.float32], NDArray[np.uint8]], UnknownJudge | None]
@@ -38,6 +46,7 @@ class Recipe:
     views: Views
     sequence: int
     judged_by: str
+    least_recall: float = RECALL
 
 
 def write_version(
@@ -46,11 +55,14 @@ def write_version(
     views: Sequence[tuple[Item, Photo]],
     vectors: Iterable[NDArray[np.float32]],
     judge: JudgeOf,
+    *,
+    plan: IndexPlan = PLAN,
+    progress: Progress = silent,
 ) -> IndexVersion:
     """Write a version, verify it by reading it again, and give it its name; publish nothing.
 
     The caller holds the shop's build lock. Until the last step all lies in a folder whose name
-    starts with a dot; after a crash the next build removes it.
+    starts with a dot; it is removed when anything fails, and after a crash by the next build.
 
     Args:
         shop: where to.
@@ -59,14 +71,50 @@ def write_version(
         vectors: their vectors in blocks of shape (any, dim), in the same order.
         judge: makes the judge of what is unknown, given the rows' vectors (rows, dim) and the
             SHA-256 of their photos (rows, 32) uint8.
+        plan: from how many rows on there are codes.
+        progress: told of the stages "codes", in rows, and "recall", in queries.
 
     Raises:
-        VersionError: what was written does not stand the check.
+        VersionError: the disk is full, or what was written does not stand the check.
     """
     clear_leftovers(shop)  # first: they may be what fills the disk
     name = _next_name(shop)
-    folder = shop.indexes / f".{name}.partial"
-    folder.mkdir(parents=True)
+    with _partial(shop.indexes / f".{name}.partial") as folder:
+        _write_files(folder, name, recipe, views, vectors, judge, plan, progress)
+        IndexVersion.open(folder).verify()
+        folder.rename(shop.indexes / name)
+    sync_path(shop.indexes)
+    return IndexVersion.open(shop.indexes / name)
+
+
+@contextmanager
+def _partial(folder: Path) -> Iterator[Path]:
+    """Provide a folder for a version that is being written; whatever fails, it is gone."""
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise VersionError(
+            f"the disk of {folder.parent} is full: the new index version was not written, what "
+            "serves is unchanged; free some space and run `vsearch build` again"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # has its name by now, unless something failed
+
+
+def _write_files(
+    folder: Path,
+    name: str,
+    recipe: Recipe,
+    views: Sequence[tuple[Item, Photo]],
+    vectors: Iterable[NDArray[np.float32]],
+    judge: JudgeOf,
+    plan: IndexPlan,
+    progress: Progress,
+) -> None:
+    """Write all files of a version, the manifest last, and wait until they are on the disk."""
     rows = np.array([(item.key, photo.key) for item, photo in views], np.int64).reshape(-1, 2)
     hashes = b"".join(bytes.fromhex(photo.content_hash) for _, photo in views)
     photos = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
@@ -78,6 +126,8 @@ def write_version(
         "categories.json": write_file(folder / "categories.json", [to_bytes(categories)]),
     }
     written = open_array(folder, "vectors.npy", (len(views), recipe.dim))
+    structure, entries = write_structure(folder, written, recipe.least_recall, plan, progress)
+    files |= entries
     fitted = judge(written, photos)
     document = to_bytes(fitted.to_json() if fitted else None)
     files[UNKNOWN] = write_file(folder / UNKNOWN, [document])
@@ -89,13 +139,10 @@ def write_version(
         photos=len({photo.content_hash for _, photo in views}),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=files,
+        **asdict(structure),
     )
     write_file(folder / "manifest.json", [to_bytes(asdict(manifest))])
     sync_path(folder)
-    IndexVersion.open(folder).verify()
-    folder.rename(shop.indexes / name)
-    sync_path(shop.indexes)
-    return IndexVersion.open(shop.indexes / name)
 
 
 def _next_name(shop: Shop) -> str:

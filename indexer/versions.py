@@ -2,12 +2,12 @@
 
 A version holds, per row, the vector (vectors.npy), item and photo (rows.npy) and the photo's
 content hash (photos.npy). Rows lie sorted by (category_id, item_key, position, photo_key), so every
-category is one range of rows (categories.json). unknown.json holds what tells photos of what is not
-sold. manifest.json tells how it was made, with the SHA-256 of each file; it is written last.
+category is one range of rows (categories.json). Many rows have codes as well (codes.faiss).
+unknown.json holds what tells photos of what is not sold, canary.json a few queries with their
+answers. manifest.json tells how it was made, with the SHA-256 of each file; it is written last.
 Nothing in a version changes after it has its name.
 """
 
-import hashlib
 import re
 import shutil
 from collections.abc import Sequence
@@ -17,16 +17,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.canary import Canary
 from indexer.faiss_index import FaissIndex
 from indexer.shop import Current, Shop
 from indexer.unknown import UnknownJudge
 from indexer.vector_index import RowRange, VectorIndex
 from indexer.version_files import (
-    FILES,
     CategoryRows,
     VersionManifest,
+    check_sha256,
     damaged,
     open_array,
+    open_index,
+    read_canary,
     read_categories,
     read_judge,
     read_manifest,
@@ -54,8 +57,10 @@ class IndexVersion:
         photo_keys: shape (rows,), int64.
         photo_hashes: shape (rows, 32), uint8: the SHA-256 of each row's photo.
         categories: the range of each category, in the order of the rows.
-        index: finds the nearest rows.
+        index: finds the nearest rows; from codes where the version has them, and always exactly
+            in ranges.
         judge: tells photos of what the shop does not sell; None where val photos were too few.
+        canary: queries with known answers.
     """
 
     folder: Path
@@ -67,16 +72,19 @@ class IndexVersion:
     categories: tuple[CategoryRows, ...]
     index: VectorIndex
     judge: UnknownJudge | None
+    canary: Canary
 
     @classmethod
     def open(cls, folder: Path) -> "IndexVersion":
-        """Open a version after a check of its manifest and of the files' sizes and shapes.
+        """Open a version after a check of its manifest, the files' sizes, and the canary.
+
+        Known rows must score as they did when it was built, and codes answer as they did.
 
         Raises:
             VersionError: something is missing or not as the manifest says.
         """
         manifest = read_manifest(folder)
-        for name in FILES:
+        for name in manifest.file_names:
             path, told = folder / name, manifest.files[name]["bytes"]
             there = path.stat().st_size if path.is_file() else 0
             # A mapped file that is too short would kill the process that reads its end.
@@ -86,10 +94,22 @@ class IndexVersion:
         rows = open_array(folder, "rows.npy", (manifest.rows, 2))
         hashes = open_array(folder, "photos.npy", (manifest.rows, 32))
         categories = read_categories(folder, manifest.rows)
-        index, judge = FaissIndex(vectors), read_judge(folder)
+        index, judge = open_index(folder, manifest, vectors), read_judge(folder)
+        canary = read_canary(folder, manifest)
+        if not canary.still_scores(vectors):
+            raise damaged(folder, "rows no longer score as they did when it was built")
+        # Without codes that would be a scan of all rows, which `verify` makes.
+        if manifest.structure == "codes" and not canary.still_answers(index):
+            raise damaged(folder, "known queries are not answered as they were when it was built")
+        keys, photos = rows[:, 0], rows[:, 1]
         return cls(
-            folder, manifest, vectors, rows[:, 0], rows[:, 1], hashes, categories, index, judge
+            folder, manifest, vectors, keys, photos, hashes, categories, index, judge, canary
         )
+
+    @property
+    def exact(self) -> VectorIndex:
+        """Finds the nearest rows without codes: by a scan, whatever the version has."""
+        return FaissIndex(self.vectors)
 
     @property
     def name(self) -> str:
@@ -124,15 +144,15 @@ class IndexVersion:
 
         Raises:
             VersionError: a file has changed, a vector is not finite or not of unit length, rows
-                are out of order, or a vector does not find itself.
+                are out of order, a vector does not find itself, or the canary has other answers.
         """
-        for name in FILES:
-            with (self.folder / name).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != self.manifest.files[name]["sha256"]:
-                raise damaged(self.folder, f"{name} is not what was written (SHA-256 differs)")
+        for name in self.manifest.file_names:
+            check_sha256(self.folder, self.manifest, name)
         self._verify_vectors()
         self._verify_rows()
+        if not all(self.canary.still_answers(index) for index in (self.index, self.exact)):
+            told = "known queries are not answered as they were when it was built"
+            raise damaged(self.folder, told)
 
     def _verify_vectors(self) -> None:
         for start in range(0, self.manifest.rows, _BLOCK):
@@ -143,7 +163,7 @@ class IndexVersion:
                 row = start + wrong[0]
                 raise damaged(self.folder, f"the vector of row {row} has not length 1")
         sample = np.arange(0, self.manifest.rows, max(1, self.manifest.rows // _SELF_SEARCHES))
-        scores, _ = self.index.search(self.vectors[sample], 1)
+        scores, _ = self.exact.search(self.vectors[sample], 1)
         lost = np.flatnonzero(scores[:, 0] < 1 - 3 * UNIT_TOLERANCE)
         if len(lost):
             raise damaged(self.folder, f"the vector of row {sample[lost[0]]} is not found")

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from api.cli.progress import format_seconds
 from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
+from api.cli.versions import described
 from api.cli.watch import follow
 
 if TYPE_CHECKING:
@@ -38,6 +39,23 @@ def build(
             show_default="as before; at first 0.05",
         ),
     ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0.5,
+            max=1.0,
+            help="The share of the ten most similar views that a search in more than 100,000 views "
+            "must find; measured while building.",
+            show_default="as before; at first 0.98",
+        ),
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact", help="Scan all views, however many there are: the same as --recall 1."
+        ),
+    ] = False,
     keep_model: Annotated[
         bool,
         typer.Option(
@@ -75,8 +93,16 @@ def build(
         raise typer.BadParameter("--prune goes with --watch MANIFEST, or with `vsearch import`")
     if keep_model and watch is not None:
         raise typer.BadParameter("--keep-model does not go with --watch")
+    if exact and recall not in {None, 1.0}:
+        raise typer.BadParameter("--exact is --recall 1: give one of the two")
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
-        run = partial(build_index, opened, views=views, false_rejects=false_rejects)
+        run = partial(
+            build_index,
+            opened,
+            views=views,
+            false_rejects=false_rejects,
+            recall=1.0 if exact else recall,
+        )
         if watch is not None:
             follow(terminal, opened, watch, run, prune=prune, poll=poll)
         else:
@@ -96,6 +122,7 @@ def build_facts(report: "BuildReport") -> RenderableType:
             ("items waiting", report.waiting),
             ("items rejected", report.rejected),
             ("rows", report.rows),
+            ("search", described(report.structure, report.recall)),
             ("version", version),
             ("model", report.model),
             ("time", format_seconds(report.seconds)),

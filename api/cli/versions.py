@@ -21,10 +21,10 @@ def versions(shop: ShopFolder, as_json: Json = False) -> None:
         rows = [
             ("serves" if entry.current else "", entry.name, *_columns(entry.manifest))
             if entry.manifest
-            else ("damaged", entry.name, None, None, None, None, None)
+            else ("damaged", entry.name, *[None] * 6)
             for entry in entries
         ]
-        header = ("", "version", "items", "rows", "views", "model", "built")
+        header = ("", "version", "items", "rows", "search", "views", "model", "built")
         terminal.answer(
             {"versions": [entry.to_json() for entry in entries]},
             listing(header, rows) if rows else f"No version yet: vsearch build {shop}",
@@ -34,10 +34,16 @@ def versions(shop: ShopFolder, as_json: Json = False) -> None:
                 terminal.warn(entry.problem)
 
 
+def described(structure: str, recall: float) -> str:
+    """Return how a version finds the nearest rows, as people see it."""
+    return "scans all" if structure == "exact" else f"codes, recall {recall:.3f}"
+
+
 def _columns(manifest: "VersionManifest") -> tuple[object, ...]:
     return (
         manifest.items,
         manifest.rows,
+        described(manifest.structure, manifest.recall),
         manifest.views,
         manifest.model_fingerprint,
         manifest.created.replace("T", " ").removesuffix("+00:00"),

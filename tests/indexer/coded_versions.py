@@ -1,0 +1,51 @@
+"""Index versions with codes at a few thousand rows, without photos or a network."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.index_plan import RECALL, IndexPlan
+from indexer.records import Item, Photo
+from indexer.shop import Current, Shop
+from indexer.version_writer import Recipe, write_version
+from indexer.versions import IndexVersion
+from vsearch.progress import Progress, silent
+
+PLAN = IndexPlan(exact_rows=1000, recall_sample=200)
+_CATEGORY_ROWS = 500
+
+
+def clustered_rows(seed: int, rows: int, dim: int = 32, clusters: int = 40) -> NDArray[np.float32]:
+    """Return unit vectors in no order, (rows, dim) float32, in clusters as a network gives them."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((clusters, dim))
+    vectors = centres[rng.integers(0, clusters, rows)] + 0.5 * rng.standard_normal((rows, dim))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def write_rows(
+    shop: Shop,
+    vectors: NDArray[np.float32],
+    *,
+    recall: float = RECALL,
+    plan: IndexPlan = PLAN,
+    progress: Progress = silent,
+    blocks: Callable[[NDArray[np.float32]], Iterator[NDArray[np.float32]]] | None = None,
+) -> IndexVersion:
+    """Write a version of one item a row, five hundred to a category, and publish it."""
+    views = [_view(row) for row in range(len(vectors))]
+    recipe = Recipe("e" * 16, "a" * 16, vectors.shape[1], "catalogue", 0, "", recall)
+    given = blocks(vectors) if blocks else iter([vectors])
+    version = write_version(
+        shop, recipe, views, given, lambda *_: None, plan=plan, progress=progress
+    )
+    shop.publish(Current("a" * 16, version.name))
+    return version
+
+
+def _view(row: int) -> tuple[Item, Photo]:
+    category = row // _CATEGORY_ROWS
+    item = Item(row, "", "", (f"C{category}",), category + 1, (), None, {}, "ok", None)
+    return item, Photo(row, row, f"{row:064x}", Path(), "catalogue", "train", 0, 1, 1)
