@@ -1,13 +1,12 @@
 """Checks of a shop: silent where it is sound, and each kind of damage is named by its check."""
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from indexer.backup import backup
 from indexer.build import build
@@ -26,7 +25,7 @@ from tests.indexer.bundled_shop import (
 )
 from tests.indexer.tiny_network import offer_tiny
 from tests.indexer.tiny_shop import add_further, item_row, painted
-from vsearch.embed import Embedder
+from vsearch.embed import Embedder, Predictions
 from vsearch.images import load
 from vsearch.precision import PRECISIONS
 
@@ -139,25 +138,26 @@ def test_further_photos_count_where_they_are_views(tmp_path: Path) -> None:
         assert checks["rows"].detail.startswith("7,")
 
 
-def rewrite(shop: Shop, name: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Change an array of the version with the checksum that its manifest tells."""
-    folder = serving(shop).folder
-    np.save(folder / name, np.ascontiguousarray(change(np.load(folder / name))))
-    data = (folder / name).read_bytes()
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"][name] |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+class Confused(Embedder):
+    """A network that takes each of two photos for the other: their cosine is .977."""
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Predictions:
+        one, other = (load(painted(seed), self.spec) for seed in (0, 5))
+        seen = [
+            other if np.array_equal(p, one) else one if np.array_equal(p, other) else p
+            for p in pixels
+        ]
+        return super().__call__(np.stack(seen))
 
 
 def test_vectors_of_other_photos_are_found(shop: Shop) -> None:
-    rewrite(shop, "vectors.npy", lambda vectors: vectors[[1, 0, 2, 3, 4, 5]])
-    (told,) = wrong(shop, 20).values()
+    sample = Sample(embedder=Confused(tiny_bundle()))
+    (told,) = [check.detail for check in check_shop(shop, sample=sample) if not check.ok]
     assert told.startswith("2 of 6 are not those of their photos, such as that of ")
 
 
 def test_the_sample_is_drawn_by_its_seed(shop: Shop) -> None:
-    rewrite(shop, "vectors.npy", lambda vectors: vectors[[0, 1, 2, 3, 5, 4]])
-    network = Embedder(tiny_bundle())
+    network = Confused(tiny_bundle())
 
     def passes(seed: int) -> bool:
         checks = check_shop(shop, sample=Sample(1, seed, network))
@@ -183,8 +183,12 @@ def test_a_damaged_catalogue_file_is_found(shop: Shop) -> None:
 CASES: list[tuple[str, Callable[[Shop], object], dict[str, str]]] = [
     (
         "a flipped bit in the index",
-        lambda s: flip(serving(s).folder / "vectors.npy", -2),
-        {"index versions": r"vectors.npy is not what was written (SHA-256 differs)"},
+        lambda s: flip(serving(s).folder / "photos.npy", -2),
+        {
+            "index versions": "photos.npy is not what was written (SHA-256 differs)",
+            "rows": "1 rows are of photos",
+            "items": "1 items have photos without a row",
+        },
     ),
     (
         "a flipped bit in the model",
