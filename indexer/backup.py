@@ -85,7 +85,7 @@ def backup(
     with draft_beside(target) as draft, pin(shop) as pinned:
         _check_models(shop, pinned)
         written, catalogue = draft / "archive", draft / "catalogue.db"
-        with open_sink(written, tar=target.suffix == ".tar") as sink:
+        with open_sink(written, tar=target.suffix.lower() == ".tar") as sink:
             writer = ArchiveWriter(sink, _header(shop, pinned))
             copied = copy_catalogue(shop, catalogue, writer, everything=photos, progress=progress)
             if pinned.version is not None:

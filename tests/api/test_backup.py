@@ -45,4 +45,6 @@ def test_refusals_are_told_in_one_line(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "b.tar").write_bytes(b"letters" * 1000)
     assert "no tar file" in answer("restore", tmp_path / "b.tar", tmp_path / "x", code=1)["error"]
     assert "is there already" in answer("backup", shop, tmp_path / "b.tar", code=1)["error"]
+    run("backup", shop, code=2)
+    run("restore", tmp_path / "b.tar", code=2)
     assert "not empty" in answer("restore", tmp_path / "b.tar", shop, code=1)["error"]
