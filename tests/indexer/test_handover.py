@@ -46,9 +46,9 @@ def live(tmp_path: Path) -> Iterator[LiveShop]:
 def written_after(then: Callable[[], object], patch: pytest.MonkeyPatch) -> None:
     """Let something happen when a build has embedded everything and writes its version."""
 
-    def write(*arguments: object) -> object:
+    def write(*arguments: object, **options: object) -> object:
         then()
-        return write_version(*arguments)  # type: ignore[arg-type]
+        return write_version(*arguments, **options)  # type: ignore[arg-type]
 
     patch.setattr(building, "write_version", write)
 
