@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tests.benchmarks.search_data import QuerySet, Rows, SearchData
+from tests.benchmarks.search_data import ENOUGH, QuerySet, Rows, SearchData
 from tests.benchmarks.search_engines import Engine
 from tests.benchmarks.search_peers import ENGINES
 
@@ -22,7 +22,6 @@ T = TypeVar("T")
 Clock = Callable[[], float]
 
 BATCH = 64
-ENOUGH = 0.99  # the recall that filters are measured at, where an effort reaches it
 _SECONDS = 4.0  # of every figure
 _PASSES = 5
 

@@ -7,6 +7,7 @@ need packages of their own.
 
 import json
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Any, ClassVar
 import faiss
 import numpy as np
 
+from indexer.index_plan import PLAN, IndexPlan
 from indexer.records import Item, Photo
 from indexer.shop import Shop
 from indexer.version_writer import Recipe, write_version
 from indexer.versions import IndexVersion
-from tests.benchmarks.search_data import K, Rows, Vectors
+from tests.benchmarks.search_data import ENOUGH, K, Rows, Vectors
 from vsearch.taxonomy import CategoryPath
 
 WIDTHS = (16, 32, 64, 128, 256, 512)  # of every search in a graph
@@ -54,14 +56,17 @@ class Engine(ABC):
 
 
 class Ours(Engine):
-    """An index version, written, verified and opened as `vsearch build` does."""
+    """An index version, written, verified and opened as `vsearch build --recall 0.99` does."""
+
+    plan: ClassVar[IndexPlan] = PLAN
 
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         order = np.argsort(categories, kind="stable")
         views = [_view(row, int(categories[row])) for row in order.tolist()]
-        recipe = Recipe("e" * 16, "a" * 16, vectors.shape[1], "catalogue", 0, "")
+        recipe = Recipe("e" * 16, "a" * 16, vectors.shape[1], "catalogue", 0, "", ENOUGH)
         blocks = (vectors[order[start : start + 4096]] for start in range(0, len(order), 4096))
-        version = write_version(Shop.create(folder), recipe, views, blocks, lambda *_: None)
+        shop = Shop.create(folder)
+        version = write_version(shop, recipe, views, blocks, lambda *_: None, plan=self.plan)
         (folder / "version.json").write_text(json.dumps(version.name))
 
     def open(self, folder: Path) -> None:
@@ -72,6 +77,12 @@ class Ours(Engine):
         within = None if category is None else self._version.ranges([_path(category)])
         _, rows = self._version.index.search(queries, K, within)
         return np.where(rows < 0, -1, self._version.photo_keys[rows])
+
+
+class Exact(Ours):
+    """The same where everything is scanned, however many rows there are."""
+
+    plan = IndexPlan(exact_rows=sys.maxsize)
 
 
 def _view(row: int, category: int) -> tuple[Item, Photo]:

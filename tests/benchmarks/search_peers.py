@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.search_data import K, Rows, Vectors
-from tests.benchmarks.search_engines import WIDTHS, Engine, FaissHnsw, Ours
+from tests.benchmarks.search_engines import WIDTHS, Engine, Exact, FaissHnsw, Ours
 
 
 class Hnswlib(Engine):
@@ -162,6 +162,7 @@ class Qdrant(Engine):
 
 ENGINES: dict[str, type[Engine]] = {
     "ours": Ours,
+    "exact": Exact,
     "faiss-hnsw": FaissHnsw,
     "hnswlib": Hnswlib,
     "usearch": Usearch,

@@ -24,6 +24,8 @@ from flax import nnx
 import indexer.build
 from indexer import version_writer
 from indexer.catalogue import Catalogue
+from indexer.faiss_index import RowCodes
+from indexer.recall_sample import RecallSample
 from indexer.records import ItemRow, PhotoRow
 from indexer.shop import Shop
 from indexer.versions import IndexVersion
@@ -45,7 +47,10 @@ _STAGES: tuple[tuple[str, object, str], ...] = (
     ("read the embeddings", Catalogue, "embeddings"),
     ("name the val photos", indexer.build, "judged_by"),
     ("write arrays", version_writer, "write_array"),
-    ("write a version, the rest", version_writer, "write_version"),
+    ("learn codes", RowCodes, "learn"),
+    ("encode rows", RowCodes, "add"),
+    ("recall's sample", RecallSample, "draw"),
+    ("tune and write the structure", version_writer, "write_structure"),
     ("verify", IndexVersion, "verify"),
     ("open a version", IndexVersion, "open"),
     ("count items", Catalogue, "counts"),
@@ -164,8 +169,10 @@ def _staged(work: Callable[[], object], clock: Clock) -> Stages:
         for name, owner, attribute in _STAGES:
             timed = watch.watched(name, getattr(owner, attribute))
             # A class method comes bound already.
-            stands = staticmethod(timed) if attribute == "open" else timed
-            patches.enter_context(patch.object(owner, attribute, stands))
+            bound = getattr(getattr(owner, attribute), "__self__", None) is owner
+            patches.enter_context(
+                patch.object(owner, attribute, staticmethod(timed) if bound else timed)
+            )
         watch.watched("the rest", work)()
     return watch.spent
 

@@ -109,7 +109,9 @@ def test_an_engine_that_fails_or_takes_too_long_is_told(
 def test_an_unknown_peer_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--peers", "milvus"])
-    assert "no engine ['milvus']; there are ['ours', 'faiss-hnsw'" in capsys.readouterr().err
+    assert (
+        "no engine ['milvus']; there are ['ours', 'exact', 'faiss-hnsw'" in capsys.readouterr().err
+    )
 
 
 def test_the_effort_of_the_nearest_recall() -> None:
