@@ -147,8 +147,12 @@ class _Checks:
         return None if index is None else IndexVersion.open(self._shop.indexes / index)
 
     @cached_property
-    def _row_check(self) -> RowCheck | None:
-        return None if self._version is None else check_rows(self._connection, self._version)
+    def _row_check(self) -> tuple[IndexVersion, RowCheck] | None:
+        try:
+            version = self._version
+        except ShopError as error:
+            raise ShopError("not looked at: see “pair” for what is wrong") from error
+        return None if version is None else (version, check_rows(self._connection, version))
 
     def _pair(self) -> str:
         version = self._version
@@ -160,9 +164,9 @@ class _Checks:
         return f"model {model.model_fingerprint} and index version {version.name}"
 
     def _rows(self) -> str:
-        version, found = self._version, self._row_check
-        if version is None or found is None:
+        if self._row_check is None:
             return _NO_INDEX
+        version, found = self._row_check
         if len(found.unexplained):
             row = found.unexplained[0]
             raise ShopError(
@@ -173,10 +177,10 @@ class _Checks:
         return f"{version.manifest.rows:,}, of which {found.explained:,} dead: changed since"
 
     def _items(self) -> str:
-        version, found = self._version, self._row_check
-        if version is None or found is None:
+        if self._row_check is None:
             counts = self._catalogue.counts(0)
             return f"{counts.items:,} = {counts.waiting:,} waiting + {counts.rejected:,} rejected"
+        version, found = self._row_check
         if len(found.lost):
             item = self._catalogue.get_many([int(found.lost[0])])
             raise ShopError(
@@ -203,9 +207,9 @@ class _Checks:
         return f"{photos.named:,}, all there"
 
     def _vectors(self) -> str:
-        version, found = self._version, self._row_check
-        if version is None or found is None or not self._sample.size:
-            return _NO_INDEX if version is None else "none was computed anew"
+        if self._row_check is None or not self._sample.size:
+            return "none was computed anew" if self._row_check else _NO_INDEX
+        version, found = self._row_check
         rows = sample_rows(found.alive, self._sample.size, self._sample.seed)
         photos = self._catalogue.photos_by_key(version.photo_keys[rows].tolist())
         embedder = self._sample.embedder or load_embedder(self._shop, self._current.model)

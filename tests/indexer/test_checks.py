@@ -244,7 +244,10 @@ CASES: list[tuple[str, Callable[[Shop], object], dict[str, str]]] = [
     (
         "a version that is gone",
         lambda s: shutil.rmtree(serving(s).folder),
-        dict.fromkeys(("pair", "rows", "items", "vectors"), "there is no index version"),
+        {
+            "pair": "there is no index version",
+            **dict.fromkeys(("rows", "items", "vectors"), "not looked at: see “pair”"),
+        },
     ),
     (
         "a trained model that is gone",
