@@ -26,6 +26,11 @@ class CodedIndex:
     share they find was measured when the version was built. Answers do not depend on the batch.
     A search in ranges, one for very many rows, and one whose lists hold too few rows are exact.
 
+    Codes could skip rows outside of ranges. For a category of half of a million rows that takes
+    .3 ms in place of 33; for one of 5 %, asked for with photos of other categories, it finds .59 of
+    the answer with 16 lists and .994 with 1024, and takes longer than to scan it. A filter is
+    promised to be exact, so that ranges of any size are scanned.
+
     Safe to use from many threads at once; each search runs on the thread that asks.
 
     Args:

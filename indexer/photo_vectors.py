@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from indexer.embedding import PhotoEmbedder, Pixels, pixels_of, predict
 from indexer.shop import Shop
-from indexer.versions import UNIT_TOLERANCE
+from indexer.version_files import UNIT_TOLERANCE
 from vsearch.errors import BundleError
 from vsearch.images import ImageError
 

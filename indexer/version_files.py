@@ -33,6 +33,9 @@ UNKNOWN, CANARY, CODES = "unknown.json", "canary.json", "codes.faiss"
 FILES = (*DTYPES, "categories.json", UNKNOWN, CANARY)
 """What every version has; one of many rows has `CODES` as well."""
 
+UNIT_TOLERANCE = 1e-4
+_BLOCK = 1 << 16  # rows checked at a time
+
 FileEntry = dict[str, Any]
 """What the manifest says of a file: "sha256" and "bytes"."""
 
@@ -185,6 +188,16 @@ def check_sha256(folder: Path, manifest: VersionManifest, name: str) -> None:
         raise damaged(folder, f"{name} cannot be read ({error})") from error
     if digest != manifest.files[name]["sha256"]:
         raise damaged(folder, f"{name} is not what was written (SHA-256 differs)")
+
+
+def check_lengths(folder: Path, vectors: NDArray[np.float32]) -> None:
+    """Check that all vectors, (rows, dim), have unit length."""
+    for start in range(0, len(vectors), _BLOCK):
+        lengths = np.linalg.norm(vectors[start : start + _BLOCK], axis=1)
+        # Written so that NaN fails too.
+        wrong = np.flatnonzero(~(np.abs(lengths - 1) <= UNIT_TOLERANCE))
+        if len(wrong):
+            raise damaged(folder, f"the vector of row {start + wrong[0]} has not length 1")
 
 
 def open_array(folder: Path, name: str, shape: tuple[int, int]) -> NDArray[Any]:

@@ -21,6 +21,7 @@ from indexer.version_files import (
     UNKNOWN,
     CategoryRows,
     VersionManifest,
+    check_lengths,
     open_array,
     to_bytes,
     write_array,
@@ -126,6 +127,7 @@ def _write_files(
         "categories.json": write_file(folder / "categories.json", [to_bytes(categories)]),
     }
     written = open_array(folder, "vectors.npy", (len(views), recipe.dim))
+    check_lengths(folder, written)  # before codes and queries are made from them
     structure, entries = write_structure(folder, written, recipe.least_recall, plan, progress)
     files |= entries
     fitted = judge(written, photos)

@@ -23,8 +23,10 @@ from indexer.shop import Current, Shop
 from indexer.unknown import UnknownJudge
 from indexer.vector_index import RowRange, VectorIndex
 from indexer.version_files import (
+    UNIT_TOLERANCE,
     CategoryRows,
     VersionManifest,
+    check_lengths,
     check_sha256,
     damaged,
     open_array,
@@ -38,11 +40,9 @@ from vsearch.errors import VersionError
 from vsearch.taxonomy import CategoryPath, is_within
 
 KEEP = 3
-UNIT_TOLERANCE = 1e-4
 
 _NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 _SELF_SEARCHES = 64
-_BLOCK = 1 << 16  # rows checked at a time
 
 
 @dataclass(frozen=True)
@@ -155,13 +155,7 @@ class IndexVersion:
             raise damaged(self.folder, told)
 
     def _verify_vectors(self) -> None:
-        for start in range(0, self.manifest.rows, _BLOCK):
-            lengths = np.linalg.norm(self.vectors[start : start + _BLOCK], axis=1)
-            # Written so that NaN fails too.
-            wrong = np.flatnonzero(~(np.abs(lengths - 1) <= UNIT_TOLERANCE))
-            if len(wrong):
-                row = start + wrong[0]
-                raise damaged(self.folder, f"the vector of row {row} has not length 1")
+        check_lengths(self.folder, self.vectors)
         sample = np.arange(0, self.manifest.rows, max(1, self.manifest.rows // _SELF_SEARCHES))
         scores, _ = self.exact.search(self.vectors[sample], 1)
         lost = np.flatnonzero(scores[:, 0] < 1 - 3 * UNIT_TOLERANCE)

@@ -244,3 +244,13 @@ def test_an_interrupted_version_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         write_rows(shop, VECTORS)
     assert list(shop.indexes.iterdir()) == []
+
+
+@pytest.mark.parametrize("rows", [900, 3000])
+@pytest.mark.parametrize("wrong", [np.nan, 0.5])
+def test_vectors_that_no_network_gives_are_not_written(shop: Shop, rows: int, wrong: float) -> None:
+    vectors = VECTORS[:rows].copy()
+    vectors[77] = wrong
+    with pytest.raises(VersionError, match="the vector of row 77 has not length 1"):
+        write_rows(shop, vectors)
+    assert list(shop.indexes.iterdir()) == []
