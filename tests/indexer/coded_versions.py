@@ -22,7 +22,8 @@ def clustered_rows(seed: int, rows: int, dim: int = 32, clusters: int = 40) -> N
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((clusters, dim))
     vectors = centres[rng.integers(0, clusters, rows)] + 0.5 * rng.standard_normal((rows, dim))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(unit, np.float32)
 
 
 def write_rows(
