@@ -259,7 +259,7 @@ def _ask(
         asked.foreign.append(searcher.foreign(predictions))
         if not foreign:
             asked.predictions.append(predictions)
-            asked.hits += searcher.search_embeddings(predictions.embeddings, max(RECALL_AT))
+            asked.hits += searcher.items.hits(predictions.embeddings, max(RECALL_AT))
         progress(stage, len(asked.queries), len(queries))
     progress(stage, len(queries), len(queries))
     return asked

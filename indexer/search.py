@@ -242,18 +242,3 @@ class Searcher:
             found.append(hits[:top_k])
             restrictions.append(told)
         return found, restrictions
-
-    def search_embeddings(
-        self,
-        embeddings: NDArray[np.float32],
-        top_k: int = 10,
-        categories: Sequence[CategoryPath] = (),
-        *,
-        where: Filter | None = None,
-        min_score: float = -1.0,
-        among: NDArray[np.bool_] | None = None,
-    ) -> list[list[SearchHit]]:
-        """Return the most similar items of each embedding (n, dim); see `ItemSearch.hits`."""
-        return self.items.hits(
-            embeddings, top_k, categories, where=where, min_score=min_score, among=among
-        )

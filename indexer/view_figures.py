@@ -68,5 +68,5 @@ def _search(
     hits: list[list[SearchHit]] = []
     for start in range(0, len(embeddings), _BATCH):
         batch = embeddings[start : start + _BATCH]
-        hits += searcher.search_embeddings(batch, max(RECALL_AT), among=part.kept)
+        hits += searcher.items.hits(batch, max(RECALL_AT), among=part.kept)
     return hits

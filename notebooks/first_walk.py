@@ -237,7 +237,7 @@ searcher = open_warm(shop)
 spec = searcher.embedder.spec
 pixels = np.stack([images.load(images.read_photo(query.path), spec) for query in queries])
 predictions = searcher.embedder(pixels)
-hits = searcher.search_embeddings(predictions.embeddings, top_k=5)
+hits = searcher.items.hits(predictions.embeddings, top_k=5)
 
 found = np.array(
     [

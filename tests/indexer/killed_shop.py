@@ -130,7 +130,7 @@ def read(role: Role) -> None:
 
 
 def found(searcher: Searcher, seed: int) -> dict[str, float]:
-    (hits,) = searcher.search_embeddings(vector(NETWORK, seed)[None], EVERYTHING)
+    (hits,) = searcher.items.hits(vector(NETWORK, seed)[None], EVERYTHING)
     return {hit.item.item_id: hit.score for hit in hits}
 
 

@@ -250,7 +250,7 @@ class ShopMachine(RuleBasedStateMachine):
         paths = tuple(c for c in asked.categories if any(told.within([c]) for told in there))
         asked = replace(asked, categories=paths)  # without those that the shop has not
         network, views = searcher.version.embedding_fingerprint, searcher.version.manifest.views
-        (hits,) = searcher.search_embeddings(
+        (hits,) = searcher.items.hits(
             vector(network, asked.seed)[None],
             asked.top_k,
             asked.categories,

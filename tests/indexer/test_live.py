@@ -321,7 +321,7 @@ def test_writers_at_once_lose_nothing(live: LiveShop) -> None:
     for writer in writers:
         writer.join()
     assert counts(live) == Counts(3 + 45, indexed=48, waiting=0, rejected=0)
-    found = live.searcher.search_embeddings(
+    found = live.searcher.items.hits(
         live.embedder(np.zeros((1, 8, 8, 3), np.uint8)).embeddings, top_k=100
     )[0]
     assert len({hit.item.item_id for hit in found}) == 48

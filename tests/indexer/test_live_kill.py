@@ -79,6 +79,6 @@ def test_two_killed_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) -
     with Shop.open(live.shop.path) as shop:
         searcher = Searcher.open(shop, embedder=TinyEmbedder())
         embeddings = searcher.version.vectors[:1]
-        hits = searcher.search_embeddings(embeddings, top_k=10_000)[0]
+        hits = searcher.items.hits(embeddings, top_k=10_000)[0]
         assert {hit.item.item_id for hit in hits} == set(shop.catalogue.item_ids())
     live.shop.close()

@@ -160,7 +160,7 @@ def test_an_empty_shop_has_no_hits(tmp_path: Path) -> None:
         build(shop, embedder=TinyEmbedder())
         searcher = Searcher.open(shop, embedder=TinyEmbedder())
         assert searcher.search(painted(0)).hits == ()
-        assert searcher.search_embeddings(np.zeros((0, DIM), np.float32)) == []
+        assert searcher.items.hits(np.zeros((0, DIM), np.float32)) == []
 
 
 def test_opening_tells_what_is_missing(shop: Shop, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_more_like_an_item(shop: Shop, searcher: Searcher) -> None:
     hits = searcher.items.similar("gala", top_k=4)
     assert sorted(hit.item.item_id for hit in hits) == ["basket", "conference", "fuji", "whole"]
     own = searcher.embedder(load(painted(0), TinyEmbedder.spec)[None]).embeddings
-    (asked,) = searcher.search_embeddings(own, 5)
+    (asked,) = searcher.items.hits(own, 5)
     assert [hit for hit in asked if hit.item.item_id != "gala"] == hits
     assert [hit.item.item_id for hit in searcher.items.similar("gala", categories=[MILK])] == [
         "whole"

@@ -184,7 +184,7 @@ def check(shop: Shop, searcher: Searcher, draws: Draws, data: st.DataObject) -> 
     top_k = data.draw(st.integers(1, 30), "top_k")
     least = data.draw(st.sampled_from([-1.0, 0.2]), "min_score")
     queries = np.stack([draws.vector() for _ in range(4)])
-    answers = searcher.search_embeddings(queries, top_k, wanted, where=where, min_score=least)
+    answers = searcher.items.hits(queries, top_k, wanted, where=where, min_score=least)
     for query, hits in zip(queries, answers, strict=True):
         expected = by_hand(views, query, top_k, fits, least)
         assert [hit.item.key for hit in hits] == [key for key, _ in expected]
@@ -202,14 +202,14 @@ def test_what_a_build_embedded_is_found_by_searchers_that_were_open_before(tmp_p
         new = item_row(tmp_path / "source", "new", PEAR, [2])
         shop.catalogue.upsert_items([new])
         query = embedder(load(painted(2), embedder.spec)[None]).embeddings
-        (hits,) = searcher.search_embeddings(query)
+        (hits,) = searcher.items.hits(query)
         assert [hit.item.item_id for hit in hits] == ["old"]  # the new one waits
         content = new.photos[0].content_hash
         shop.catalogue.put_embeddings("f" * 16, [(content, -query[0])])  # another network's
-        (hits,) = searcher.search_embeddings(query)
+        (hits,) = searcher.items.hits(query)
         assert [hit.item.item_id for hit in hits] == ["old"]
         shop.catalogue.put_embeddings(FINGERPRINT, [(content, query[0])])
-        (hits,) = searcher.search_embeddings(query)
+        (hits,) = searcher.items.hits(query)
         assert [hit.item.item_id for hit in hits] == ["new", "old"]
 
 
@@ -219,5 +219,5 @@ def test_the_opposite_of_a_query_is_found_however_it_is_rounded(tmp_path: Path) 
         build(shop, embedder=embedder)
         vector = embedder(load(painted(1), embedder.spec)[None]).embeddings
         opposite = -vector * np.float32(1.00005)
-        (hits,) = Searcher.open(shop, embedder=embedder).search_embeddings(opposite)
+        (hits,) = Searcher.open(shop, embedder=embedder).items.hits(opposite)
         assert [(hit.item.item_id, hit.score) for hit in hits] == [("old", -1.0)]
