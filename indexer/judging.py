@@ -21,7 +21,7 @@ from indexer.labels import CATEGORY
 from indexer.records import Photo
 from indexer.shop import Shop
 from indexer.training_data import training_data
-from indexer.unknown import LEAST_VAL, VIEWS, Evidence, UnknownJudge, confidence_of
+from indexer.unknown import LEAST_VAL, VIEWS, WEIGHTS, Evidence, UnknownJudge, confidence_of
 from indexer.vector_index import VectorIndex
 from vsearch.data import LabelledPhoto
 from vsearch.errors import DataError
@@ -80,8 +80,12 @@ class _Told:
 
 
 def judged_by(shop: Shop) -> str:
-    """Return a name of the shop's val photos and of the setting that a judge is made from."""
-    digest = hashlib.sha256(str(shop.settings.false_rejects).encode())
+    """Return a name of all that a judge is made from beside the model and the rows.
+
+    That is the shop's val photos, its setting, and what counts as evidence.
+    """
+    definition = (shop.settings.false_rejects, sorted(WEIGHTS.items()), VIEWS)
+    digest = hashlib.sha256(repr(definition).encode())
     val = shop.catalogue.photos(splits=("val",))
     for content in sorted(photo.content_hash for _, photo in val):
         digest.update(content.encode())

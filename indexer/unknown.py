@@ -14,7 +14,7 @@ arXiv:2104.08279).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,6 @@ from indexer.embedding import PhotoPredictions
 from vsearch.calibration import sigmoid
 
 UNKNOWN_FROM = 0.5  # the score from which on a photo is called unknown
-FALSE_REJECTS = 0.05
 VIEWS = 5  # nearest views whose mean similarity counts
 LEAST_VAL = 20  # fewer photos do not tell a share of 5 %
 # Chosen on val photos: grocery-store's against fashion-catalogue's, and against a fifth of its own
@@ -107,6 +106,7 @@ class UnknownJudge:
         val_photos: how many photos it was made from.
         means: mean of each kind of evidence over the val photos.
         spreads: its standard deviation.
+        weights: how much it counts; the judge's own, so that it judges as it was made to.
         threshold: what the sum has to exceed.
     """
 
@@ -115,6 +115,7 @@ class UnknownJudge:
     val_photos: int
     means: Mapping[str, float]
     spreads: Mapping[str, float]
+    weights: Mapping[str, float]
     threshold: float
 
     @classmethod
@@ -137,9 +138,9 @@ class UnknownJudge:
             return None
         means = {name: float(value.mean()) for name, value in columns.items()}
         spreads = {name: max(float(value.std()), _SMALLEST) for name, value in columns.items()}
-        judge = cls(model_fingerprint, false_rejects, photos, means, spreads, 0.0)
-        threshold = float(np.sort(judge._sums(evidence))[rank - 1])
-        return cls(model_fingerprint, false_rejects, photos, means, spreads, threshold)
+        weights = {name: WEIGHTS[name] for name in columns}
+        judge = cls(model_fingerprint, false_rejects, photos, means, spreads, weights, 0.0)
+        return replace(judge, threshold=float(np.sort(judge._sums(evidence))[rank - 1]))
 
     def scores(self, evidence: Evidence) -> NDArray[np.float32]:
         """Return how foreign n photos look, (n,) within 0..1; unknown from `UNKNOWN_FROM` on.
@@ -160,7 +161,7 @@ class UnknownJudge:
         sums = np.zeros(len(evidence.confidence))
         for name, value in columns.items():
             # The logarithm of how seldom a photo of our own has so little of it.
-            sums -= WEIGHTS[name] * log_ndtr((value - self.means[name]) / self.spreads[name])
+            sums -= self.weights[name] * log_ndtr((value - self.means[name]) / self.spreads[name])
         return sums
 
     def to_json(self) -> dict[str, Any]:
@@ -176,16 +177,18 @@ class UnknownJudge:
         """
         means = {str(name): float(value) for name, value in document["means"].items()}
         spreads = {str(name): float(value) for name, value in document["spreads"].items()}
+        weights = {str(name): float(value) for name, value in document["weights"].items()}
         threshold = float(document["threshold"])
-        known = means.keys() == spreads.keys() and means.keys() <= WEIGHTS.keys()
-        finite = np.isfinite([threshold, *means.values(), *spreads.values()]).all()
-        if not known or not finite or min(spreads.values()) <= 0:
-            raise ValueError(f"no judge is made from {means}, {spreads} and {threshold}")
+        known = means.keys() == spreads.keys() == weights.keys() <= WEIGHTS.keys()
+        told = [threshold, *means.values(), *spreads.values(), *weights.values()]
+        if not known or not np.isfinite(told).all() or min(spreads.values()) <= 0:
+            raise ValueError(f"no judge is made from {means}, {spreads}, {weights}, {threshold}")
         return cls(
             str(document["model_fingerprint"]),
             float(document["false_rejects"]),
             int(document["val_photos"]),
             means,
             spreads,
+            weights,
             threshold,
         )
