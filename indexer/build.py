@@ -42,6 +42,8 @@ class BuildReport:
         rows: views in the index.
         structure: "exact" where a search scans all views, "codes" where it does not.
         recall: the share of the ten nearest views that a search finds, as measured.
+        judged_by: val photos that tell what is unknown; 0 where too few can, None where the model
+            tells it by itself.
         version: the version that serves now.
         published: whether it is a new one; False when nothing had changed.
         model: model_fingerprint of the model that serves now.
@@ -56,6 +58,7 @@ class BuildReport:
     rows: int
     structure: Kind
     recall: float
+    judged_by: int | None
     version: str
     published: bool
     model: str
@@ -123,11 +126,18 @@ def build(
         rows=version.manifest.rows,
         structure=version.manifest.structure,
         recall=version.manifest.recall,
+        judged_by=_judged_by(embedder, version),
         version=version.name,
         published=standing is None,
         model=embedder.model_fingerprint,
         seconds=round(time.monotonic() - started, 3),
     )
+
+
+def _judged_by(embedder: PhotoEmbedder, version: IndexVersion) -> int | None:
+    if embedder.objective.rejects:
+        return None
+    return version.judge.val_photos if version.judge else 0
 
 
 def _recipe(shop: Shop, embedder: PhotoEmbedder) -> Recipe:

@@ -123,8 +123,18 @@ def build_facts(report: "BuildReport") -> RenderableType:
             ("items rejected", report.rejected),
             ("rows", report.rows),
             ("search", described(report.structure, report.recall)),
+            ("unknown photos", _judged(report.judged_by)),
             ("version", version),
             ("model", report.model),
             ("time", format_seconds(report.seconds)),
         ]
     )
+
+
+def _judged(val_photos: int | None) -> str:
+    """Say whether photos of what is not sold are told."""
+    if val_photos is None:
+        return "the model tells them"
+    if not val_photos:
+        return "not told: too few val photos for this share of false rejects"
+    return f"told, from {val_photos:,} val photos"

@@ -173,6 +173,8 @@ def evaluation_tables(
         *queries_lines(document),
         listing(("figure", "value", "95 % interval", "of all queries"), rows),
         *views_apart(document["by_views"]),
+        *honesty(document["levels"]),
+        *restricted_search(document.get("restricted")),
         *unknown_photos(document.get("unknown")),
         *weakest_labels(document["per_label"]),
     ]
@@ -209,6 +211,25 @@ def views_apart(by_views: Mapping[str, Mapping[str, Any]]) -> list[RenderableTyp
     names = [name for name in next(iter(by_views.values())) if name not in ("rows", "intervals")]
     rows = [(role, one["rows"], *(one[name] for name in names)) for role, one in by_views.items()]
     return [listing(("searched alone", "views", *names), rows)]
+
+
+def honesty(levels: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
+    """Return how far confidence and accuracy lie apart at each level of the category tree."""
+    rows = [
+        (one["level"], one["classes"], one["top1"], one["ece"], one["ece_uncalibrated"])
+        for one in levels
+    ]
+    columns = ("level", "classes", "top1", "calibration error", "before calibration")
+    return [listing(columns, rows)] if rows else []
+
+
+def restricted_search(figures: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Return how a search within the likely categories does; nothing where there are none."""
+    if not figures:
+        return []
+    names = [name for name in figures if name.startswith("recall@")]
+    row = ("--restrict auto", *(figures[name] for name in (*names, "within", "rows")))
+    return [listing(("search", *names, "photos restricted", "rows looked at"), [row])]
 
 
 def unknown_photos(figures: Mapping[str, Any] | None) -> list[RenderableType]:
