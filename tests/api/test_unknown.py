@@ -103,6 +103,8 @@ def test_the_share_of_false_rejects_is_kept(judged: Path, tmp_path: Path) -> Non
     ]
     assert [judge["false_rejects"] for judge in judges] == [0.05, 0.3]
     assert judges[0]["val_photos"] == judges[1]["val_photos"] == 48
+    assert first["judged_by"] == second["judged_by"] == 48
+    assert "told, from 48 val photos" in run("build", path).output
     assert judges[1]["threshold"] < judges[0]["threshold"]
     assert not answer("build", path)["published"]
     for share in ("0", "0.51", "much"):
@@ -129,6 +131,11 @@ def test_evaluate_measures_a_folder_of_foreign_photos(
     told = run(*arguments).output
     assert "called unknown" in told
     assert "noise" in told
+    for level in document["levels"]:
+        assert f"{level['ece']:.3f}" in told
+        assert f"{level['ece_uncalibrated']:.3f}" in told
+    assert "--restrict auto" in told
+    assert f"{document['restricted']['within']:.3f}" in told
     alone = answer("evaluate", judged, manifests.queries)["unknown"]
     assert (alone["own"], alone["curves"]) == (12, [])
 

@@ -160,6 +160,14 @@ def test_a_judge_comes_back_from_json_as_it_was(kinds: int) -> None:
     np.testing.assert_array_equal(again.scores(val), judge.scores(val))
 
 
+def test_a_judge_goes_by_the_weights_that_it_was_made_with() -> None:
+    val = drawn(37)
+    document = fitted(val).to_json()
+    heavier = {name: 3 * weight for name, weight in document["weights"].items()}
+    again = UnknownJudge.from_json(document | {"weights": heavier})
+    assert (again.scores(val) > fitted(val).scores(val)).all()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -170,6 +178,8 @@ def test_a_judge_comes_back_from_json_as_it_was(kinds: int) -> None:
         {"means": {}, "spreads": {}},
         {"threshold": float("nan")},
         {"threshold": None},
+        {"weights": {}},
+        {"weights": {"confidence": 1.0, "nearness": float("inf")}},
         {"val_photos": "many"},
         {"spreads": {"confidence": 1.0, "nearness": 0.0, "usualness": 1.0, "typicality": 1.0}},
         {"spreads": {"confidence": 1.0, "nearness": 1e999, "usualness": 1.0, "typicality": 1.0}},
