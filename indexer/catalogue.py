@@ -23,6 +23,7 @@ from indexer.records import (
     UpsertCounts,
 )
 from indexer.removal import Removals
+from indexer.shown_photos import ShownPhotos
 from indexer.text_queries import TextQueries
 from indexer.view_queries import ViewQueries, is_view
 from vsearch.taxonomy import CategoryPath
@@ -54,6 +55,7 @@ class Catalogue(
     Decisions,
     ViewQueries,
     TextQueries,
+    ShownPhotos,
 ):
     """All that a shop knows of its items; safe to share between threads and processes."""
 
