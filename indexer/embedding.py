@@ -161,11 +161,21 @@ def pixels_of(shop: Shop, spec: ImageSpec, path: Path, photo_hash: str) -> Pixel
     Raises:
         ImageError: it cannot be used, or is no longer the photo that was imported.
     """
+    data = imported_photo(shop, path, photo_hash)
+    return load(data, spec, max_pixels=shop.settings.max_pixels)
+
+
+def imported_photo(shop: Shop, path: Path, photo_hash: str) -> bytes:
+    """Return the bytes of a photo that the catalogue knows.
+
+    Raises:
+        ImageError: it cannot be read, or is no longer the photo that was imported.
+    """
     data = read_photo(path, max_bytes=shop.settings.max_bytes)
     if content_hash(data) != photo_hash:
         message = f"{path} is not the photo that was imported, its bytes differ: import it again"
         raise ImageError(ImageProblem.MISSING, message)
-    return load(data, spec, max_pixels=shop.settings.max_pixels)
+    return data
 
 
 def predict(
