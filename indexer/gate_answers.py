@@ -1,0 +1,176 @@
+"""What a model says of a shop's held-out photos, in the terms in which two models are compared."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.embedding import PhotoEmbedder, Pixels, pixels_of, predict
+from indexer.labels import CATEGORY, PLACES
+from indexer.shop import Shop
+from indexer.training_data import training_data
+from vsearch.data import LabelledPhoto
+from vsearch.errors import DataError
+from vsearch.images import ImageError
+from vsearch.progress import Progress
+from vsearch.taxonomy import format_path
+
+Terms = Literal["labels", "precisions", "own kind", "categories", "nothing"]
+"""What two models have in common: labels of which a photo has one, or several; the one label of
+what is sold here; the categories that their labels lie in."""
+
+
+@dataclass(frozen=True)
+class ValAnswers:
+    """What a network says of n photos.
+
+    Attributes:
+        hashes: their content hashes; photos that cannot be read are left out.
+        probabilities: shape (n, labels) float32.
+        assigned: shape (n, labels) bool.
+        shares: shape (n, labels) float32, what rolls up the category tree.
+    """
+
+    hashes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    assigned: NDArray[np.bool_]
+    shares: NDArray[np.float32]
+
+    def of(self, hashes: Sequence[str]) -> "ValAnswers":
+        """Return the answers to some of the photos, in this order."""
+        place = {content: row for row, content in enumerate(self.hashes)}
+        rows = [place[content] for content in hashes]
+        return ValAnswers(
+            tuple(hashes), self.probabilities[rows], self.assigned[rows], self.shares[rows]
+        )
+
+
+class Ask(Protocol):
+    """Returns what a network says of photos; those that cannot be read are left out."""
+
+    def __call__(
+        self,
+        shop: Shop,
+        embedder: PhotoEmbedder,
+        photos: Sequence[LabelledPhoto],
+        progress: Progress,
+        /,
+    ) -> ValAnswers:
+        """Answer; `progress` is told of the stage "gate", in photos."""
+
+
+def ask_network(
+    shop: Shop, embedder: PhotoEmbedder, photos: Sequence[LabelledPhoto], progress: Progress
+) -> ValAnswers:
+    """Send photos through the network; see `Ask`."""
+
+    def read(photo: LabelledPhoto) -> Pixels | None:
+        try:
+            return pixels_of(shop, embedder.spec, photo.path, photo.content_hash)
+        except ImageError:
+            return None
+
+    hashes: list[str] = []
+    blank = np.zeros((0, len(embedder.bundle.labels)), np.float32)
+    told = [(blank, blank.astype(bool), blank)]
+    progress("gate", 0, len(photos))
+    for batch, said in predict(embedder, photos, read):
+        hashes += [photo.content_hash for photo in batch]
+        told.append((said.probabilities, said.assigned, said.shares))
+        progress("gate", len(hashes), len(photos))
+    progress("gate", len(photos), len(photos))
+    probabilities, assigned, shares = (np.concatenate(part) for part in zip(*told, strict=True))
+    return ValAnswers(tuple(hashes), probabilities, assigned, shares)
+
+
+def terms_of(candidate: PhotoEmbedder, standing: PhotoEmbedder) -> Terms:
+    """Return in what terms two models can be compared."""
+    one, other = candidate.objective, standing.objective
+    same = set(candidate.bundle.label_columns) == set(standing.bundle.label_columns)
+    alike = (one.exclusive, one.rejects) == (other.exclusive, other.rejects)
+    if same and alike:
+        return "own kind" if one.rejects else "labels" if one.exclusive else "precisions"
+    if all(set(PLACES) & set(model.bundle.label_columns) for model in (candidate, standing)):
+        return "categories"
+    return "nothing"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The photos that two models are asked about, each once, and the names of their labels."""
+
+    photos: tuple[LabelledPhoto, ...]
+    names: Mapping[str, tuple[str, ...]]
+
+    @property
+    def digest(self) -> str:
+        """A name of these photos with these labels; empty where there are none."""
+        lines = [f"{content} {sorted(own)}" for content, own in sorted(self.names.items())]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] if lines else ""
+
+
+def held_out(shop: Shop, standing: PhotoEmbedder, terms: Terms) -> HeldOut:
+    """Return the photos that both models are asked about.
+
+    They are those of split val; where a shop has none, the tenth of the training photos that is
+    held out from training. Never a test photo.
+
+    Args:
+        shop: the shop.
+        standing: the model in service.
+        terms: what the photos' labels are to be.
+    """
+    if terms == "nothing":
+        return HeldOut((), {})
+    columns = tuple(standing.bundle.label_columns) or (CATEGORY,)
+    try:
+        data = training_data(shop, (CATEGORY,) if terms == "categories" else columns)
+    except DataError:  # the catalogue has nothing left that a model could learn from
+        return HeldOut((), {})
+    photos = {photo.content_hash: photo for photo in data.val}
+    names: dict[str, tuple[str, ...]] = dict.fromkeys(photos, ())
+    for photo in data.val:  # items of different labels may share a photo: each of them is right
+        own = (data.labels[label].name for label in photo.labels)
+        names[photo.content_hash] = tuple(dict.fromkeys((*names[photo.content_hash], *own)))
+    if terms == "own kind":
+        names = dict.fromkeys(photos, names_of(standing, terms))
+    return HeldOut(tuple(photos.values()), names)
+
+
+def names_of(embedder: PhotoEmbedder, terms: Terms) -> tuple[str, ...]:
+    """Return the labels, or the categories, that a model tells apart; none where not comparable."""
+    labels = embedder.bundle.labels
+    if terms == "categories":
+        placed = (label.path for label in labels if label.path and label.column in PLACES)
+        return tuple(sorted({format_path(path) for path in placed}))
+    return () if terms == "nothing" else tuple(label.name for label in labels)
+
+
+def said(embedder: PhotoEmbedder, told: ValAnswers, terms: Terms) -> list[tuple[str, ...]]:
+    """Return for each photo the one label or category that a model says it has, or none."""
+    if terms == "own kind":
+        (name,) = names_of(embedder, terms)
+        return [(name,) if given else () for given in told.assigned.any(axis=1).tolist()]
+    scores = scores_of(embedder, told, terms)
+    if not scores:
+        return [()] * len(told.hashes)
+    names = list(scores)
+    best = np.stack(list(scores.values()), axis=1).argmax(axis=1)
+    return [(names[column],) for column in best.tolist()]
+
+
+def scores_of(
+    embedder: PhotoEmbedder, told: ValAnswers, terms: Terms
+) -> dict[str, NDArray[np.float32]]:
+    """Return the probabilities of n photos, (n,) float32, by label or by category."""
+    labels = embedder.bundle.labels
+    if terms != "categories":
+        return {label.name: told.probabilities[:, column] for column, label in enumerate(labels)}
+    sums = {name: np.zeros(len(told.hashes), np.float32) for name in names_of(embedder, terms)}
+    for column, label in enumerate(labels):
+        if label.path and label.column in PLACES:
+            sums[format_path(label.path)] += told.shares[:, column]
+    return sums
