@@ -29,13 +29,17 @@ from vsearch.images import ImageSpec
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import abstract_classifier
 from vsearch.objectives import Calibration, objective_named
+from vsearch.objectives.several_vectors import Vectors
 from vsearch.storage import sync_tree
 
-SCHEMA = 3
-READABLE = (2, SCHEMA)  # one of schema 2 knows no familiarity, and is the same beside that
+SCHEMA = 4
+# One of schema 3 has one class vector a label, one of schema 2 knows no familiarity either; both
+# are the same beside that.
+READABLE = (2, 3, SCHEMA)
 WEIGHTS, MODEL = "weights.safetensors", "model.json"
-FAMILIARITY = "familiarity."
-HEAD = ("top.head.", FAMILIARITY)  # leaves that do not touch the embedding
+FAMILIARITY, HEAD_LEAVES = "familiarity.", "top.head."
+CLASS_MEANS = FAMILIARITY + "class_means"
+HEAD = (HEAD_LEAVES, FAMILIARITY)  # leaves that do not touch the embedding
 Weights = dict[str, NDArray[np.float32]]
 
 __all__ = ["Bundle", "Label", "Weights", "load_weights", "weights_of"]
@@ -55,6 +59,8 @@ class Bundle:
         metrics: figures on val, by name.
         provenance: source and licence of the weights that training started from.
         training: the configuration and the photos that training used, for the record.
+        parent: model_fingerprint of the model that this one was made of.
+        vectors: how many class vectors each label has; empty: one each.
     """
 
     network: NetworkSpec
@@ -67,6 +73,7 @@ class Bundle:
     provenance: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     parent: str | None = None
+    vectors: Vectors = ()
 
     @property
     def spec(self) -> ImageSpec:
@@ -94,6 +101,8 @@ class Bundle:
         digest = hashlib.sha256(self.embedding_fingerprint.encode())
         digest.update(_canonical([asdict(label) for label in self.labels]))
         digest.update(_canonical([self.label_columns, self.objective, self.calibration]))
+        if self.vectors:
+            digest.update(_canonical(self.vectors))
         for name in sorted(self.weights):
             if name.startswith(HEAD):
                 _add_array(digest, name, self.weights[name])
@@ -131,6 +140,7 @@ class Bundle:
             "objective": self.objective,
             "label_columns": list(self.label_columns),
             "labels": [asdict(label) for label in self.labels],
+            "vectors": list(self.vectors),
             "calibration": dict(self.calibration),
             "metrics": dict(self.metrics),
             "provenance": dict(self.provenance),
@@ -180,6 +190,7 @@ class Bundle:
             provenance=model["provenance"],
             training=model["training"],
             parent=model["parent"],
+            vectors=_vectors(model),
         )
 
     def _verify(self, folder: Path, model: Mapping[str, Any]) -> None:
@@ -203,10 +214,21 @@ def _check_schema(folder: Path, schema: object) -> None:
     if schema in READABLE:
         return
     newer = isinstance(schema, int) and schema > SCHEMA
+    older = ", ".join(map(str, READABLE[:-1]))
     raise BundleError(
-        f"{folder} is of schema {schema}, this program reads {' and '.join(map(str, READABLE))}: "
+        f"{folder} is of schema {schema}, this program reads {older} and {SCHEMA}: "
         + ("update the program" if newer else "train again")
     )
+
+
+def _vectors(model: Mapping[str, Any]) -> Vectors:
+    vectors = tuple(model.get("vectors", ()))
+    if vectors and (len(vectors) != len(model["labels"]) or min(vectors) < 1):
+        raise DataError(
+            f"{MODEL} tells of the class vectors of {len(vectors)} labels, at least {min(vectors)} "
+            f"each; expected one or more for each of {len(model['labels'])}"
+        )
+    return vectors
 
 
 def weights_of(module: nnx.Module) -> Weights:
@@ -229,7 +251,11 @@ def load_weights(module: nnx.Module, weights: Weights) -> None:
 def _leaf_shapes(bundle: Bundle) -> dict[str, tuple[int, ...]]:
     objective = objective_named(bundle.objective)
     network = abstract_classifier(
-        bundle.network, len(bundle.labels), objective, familiar=bundle.familiar
+        bundle.network,
+        len(bundle.labels),
+        objective,
+        familiar=bundle.familiar,
+        vectors=bundle.vectors,
     )
     state = nnx.state(network)
     return {

@@ -48,7 +48,12 @@ class Embedder:
         self.objective = objective_named(bundle.objective)
         labels = len(bundle.labels)
         network = abstract_classifier(
-            bundle.network, labels, self.objective, precision.compute, familiar=bundle.familiar
+            bundle.network,
+            labels,
+            self.objective,
+            precision.compute,
+            familiar=bundle.familiar,
+            vectors=bundle.vectors,
         )
         load_weights(network, bundle.weights)
         network.eval()  # type: ignore[no-untyped-call]

@@ -63,7 +63,9 @@ class Explainer:
         self.objective = objective_named(bundle.objective)
         compute = (precision or default_precision()).compute
         labels = len(bundle.labels)
-        network = abstract_classifier(bundle.network, labels, self.objective, compute)
+        network = abstract_classifier(
+            bundle.network, labels, self.objective, compute, vectors=bundle.vectors
+        )
         load_weights(network, bundle.weights)
         network.eval()  # type: ignore[no-untyped-call]
         definition, state = nnx.split(network)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.vsearch.conftest import noisy_photo
-from vsearch.bundle import FAMILIARITY, MODEL, Bundle
+from vsearch.bundle import FAMILIARITY, MODEL, SCHEMA, Bundle
 from vsearch.data import Label, TrainingData
 from vsearch.embed import Embedder
 from vsearch.errors import BundleError
@@ -114,7 +114,7 @@ def test_it_changes_the_model_and_not_the_embedding(data: TrainingData, bundle: 
 
 def edit_schema(folder: Path, schema: int) -> Path:
     model = json.loads((folder / MODEL).read_text())
-    assert model["schema"] == 3
+    assert model["schema"] == SCHEMA
     (folder / MODEL).write_text(json.dumps(model | {"schema": schema}))
     return folder
 
@@ -127,8 +127,8 @@ def test_a_model_of_the_schema_before_familiarity_still_loads(
     assert before.model_fingerprint == without.model_fingerprint
     assert not before.familiar
     assert Bundle.load(bundle.save(tmp_path)).familiar
-    for schema in (1, 4):
-        with pytest.raises(BundleError, match=f"schema {schema}, this program reads 2 and 3"):
+    for schema in (1, SCHEMA + 1):
+        with pytest.raises(BundleError, match=f"schema {schema}, this program reads 2, 3 and 4"):
             Bundle.load(
                 edit_schema(
                     replace(without, parent=str(schema)).save(tmp_path / f"{schema}"), schema

@@ -16,6 +16,7 @@ from vsearch.models.familiarity import Familiarity
 from vsearch.models.layers import NO_VALUES
 from vsearch.models.unit_rows import EPSILON, unit_rows
 from vsearch.objectives.base import Objective
+from vsearch.objectives.several_vectors import Vectors
 
 FLOAT32 = jnp.dtype(jnp.float32)
 BACKBONE = "trunk.backbone."  # what the names of its leaves begin with
@@ -97,10 +98,17 @@ class TopLayers(nnx.Module):
     """What stands on pooled features: projection and head; the part that trains in seconds."""
 
     def __init__(
-        self, features: int, dim: int, labels: int, objective: Objective, *, rngs: nnx.Rngs
+        self,
+        features: int,
+        dim: int,
+        labels: int,
+        objective: Objective,
+        vectors: Vectors = (),
+        *,
+        rngs: nnx.Rngs,
     ):
         self.projection = Projection(features, dim, rngs=rngs)
-        self.head = objective.head(features, dim, labels)
+        self.head = objective.head(features, dim, labels, vectors)
 
     def __call__(
         self, features: jax.Array, dropout: jax.Array | None = None
@@ -133,11 +141,12 @@ class Classifier(nnx.Module):
         compute: jnp.dtype = FLOAT32,
         *,
         familiar: bool = False,
+        vectors: Vectors = (),
         rngs: nnx.Rngs,
     ):
         self.trunk = Trunk(spec, compute, rngs=rngs)
-        self.top = TopLayers(self.trunk.size, spec.dim, labels, objective, rngs=rngs)
-        classes = labels if objective.exclusive else 0
+        self.top = TopLayers(self.trunk.size, spec.dim, labels, objective, vectors, rngs=rngs)
+        classes = (sum(vectors) or labels) if objective.exclusive else 0
         familiarity = Familiarity(self.trunk.channels, spec.dim, classes) if familiar else None
         self.familiarity = nnx.data(familiarity)
 
@@ -173,10 +182,19 @@ def abstract_classifier(
     compute: jnp.dtype = FLOAT32,
     *,
     familiar: bool = False,
+    vectors: Vectors = (),
 ) -> Classifier:
     """Return the classifier's shapes without values: filling them beats initialising them twice."""
     return nnx.eval_shape(
-        lambda: Classifier(spec, labels, objective, compute, familiar=familiar, rngs=nnx.Rngs(0))
+        lambda: Classifier(
+            spec,
+            labels,
+            objective,
+            compute,
+            familiar=familiar,
+            vectors=vectors,
+            rngs=nnx.Rngs(0),
+        )
     )
 
 
@@ -185,6 +203,10 @@ def abstract_trunk(spec: NetworkSpec, compute: jnp.dtype = FLOAT32) -> Trunk:
     return nnx.eval_shape(lambda: Trunk(spec, compute, rngs=nnx.Rngs(0)))
 
 
-def abstract_top(features: int, dim: int, labels: int, objective: Objective) -> TopLayers:
+def abstract_top(
+    features: int, dim: int, labels: int, objective: Objective, vectors: Vectors = ()
+) -> TopLayers:
     """Return the shapes of projection and head without values."""
-    return nnx.eval_shape(lambda: TopLayers(features, dim, labels, objective, rngs=nnx.Rngs(0)))
+    return nnx.eval_shape(
+        lambda: TopLayers(features, dim, labels, objective, vectors, rngs=nnx.Rngs(0))
+    )

@@ -31,7 +31,8 @@ class Familiarity(nnx.Module):
     Args:
         channels: of each pooled stage; features are a mean of each channel, then a deviation.
         dim: length of an embedding, and number of principal axes.
-        labels: how many classes; 0 where a photo may have several.
+        labels: how many classes, or their vectors where some have several: each has a mean; 0
+            where a photo may have several labels.
     """
 
     def __init__(self, channels: Sequence[int], dim: int, labels: int):

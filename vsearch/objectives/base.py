@@ -6,7 +6,7 @@ val, probabilities, which labels a photo is given) is NumPy.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vsearch.data import TrainingData
 from vsearch.errors import DataError
+from vsearch.objectives.several_vectors import Vectors
 
 if TYPE_CHECKING:  # the network's layers are made of an objective
     from vsearch.models.classifier import TopLayers
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # the network's layers are made of an objective
 Calibration = Mapping[str, Any]
 Logits = NDArray[np.float32]
 Targets = NDArray[np.bool_]
+Leaves = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Objective(ABC):
         closed_form: whether `fit` finds the head, without any training step.
         least_labels: how few labels it needs.
         most_labels: how many it can have; None: any number.
+        vector_axes: the leaves of the head that hold something for every class vector, with the
+            axis along which the vectors lie; empty: a trained head takes on no further label.
     """
 
     name: ClassVar[str]
@@ -68,6 +72,7 @@ class Objective(ABC):
     closed_form: ClassVar[bool] = False
     least_labels: ClassVar[int] = 2
     most_labels: ClassVar[int | None] = None
+    vector_axes: ClassVar[Mapping[str, int]] = {}
 
     def check(self, data: TrainingData) -> None:
         """Refuse data of another kind.
@@ -92,10 +97,17 @@ class Objective(ABC):
                 )
 
     @abstractmethod
-    def head(self, features: int, dim: int, labels: int) -> nnx.Module:
+    def head(self, features: int, dim: int, labels: int, vectors: Vectors = ()) -> nnx.Module:
         """Return a `Head` without values: shapes are what matters; `initialise` or `fit` fill it.
 
         Its leaves need names that `models/initialise.py` knows, or `closed_form`.
+
+        Args:
+            features: how many there are.
+            dim: length of an embedding.
+            labels: how many there are.
+            vectors: how many class vectors each label has; empty: one each. Only those with
+                `vector_axes` are asked for several.
         """
 
     @abstractmethod
@@ -119,6 +131,29 @@ class Objective(ABC):
             DataError: too few photos.
         """
         raise NotImplementedError(f"{self.name} is trained step by step")
+
+    def imprint(self, head: Leaves, vectors: NDArray[np.float32]) -> Leaves:
+        """Return what the head's leaves in `vector_axes` hold for new class vectors.
+
+        Args:
+            head: the leaves of the trained head by name.
+            vectors: (n ≥ 1, dim) float32, unit rows.
+
+        Raises:
+            DataError: a head of this kind takes on no further label.
+        """
+        raise DataError(
+            f"a model of the objective {self.name} takes on no further label: train again"
+        )
+
+    def carried(self, calibration: Calibration, origins: Sequence[Sequence[int]]) -> Calibration:
+        """Return the calibration as it is for other labels, until val calibrates anew.
+
+        Args:
+            calibration: what `calibrate` returned.
+            origins: of each label now the old labels that it was, by index; none: it is new.
+        """
+        return dict(calibration)
 
     @abstractmethod
     def quality(self, logits: Logits, targets: Targets) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from vsearch.calibration import best_f1_threshold, fit_platt, sigmoid
 from vsearch.metrics import auroc, average_precision, micro_f1, top_k_accuracy
 from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
 from vsearch.objectives.normalised_softmax import mean_log_loss
+from vsearch.objectives.several_vectors import Vectors
 from vsearch.objectives.softmax import LinearHead
 
 # So few positive or negative val photos cannot choose a threshold.
@@ -26,7 +27,7 @@ class Binary(Objective):
     name = "binary"
     most_labels = 2
 
-    def head(self, features: int, dim: int, labels: int) -> nnx.Module:
+    def head(self, features: int, dim: int, labels: int, vectors: Vectors = ()) -> nnx.Module:
         """Return a linear head with one output."""
         return LinearHead(dim, 1)
 

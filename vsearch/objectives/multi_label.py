@@ -7,6 +7,9 @@ to be learned. It starts at a rare label's log-odds, without which the first ste
 turning all labels off (Lin et al., Focal Loss for Dense Object Detection, 2017, arXiv:1708.02002).
 """
 
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +19,15 @@ from numpy.typing import NDArray
 from vsearch.calibration import best_f1_threshold, fit_bias, fit_platt, sigmoid, softmax
 from vsearch.metrics import macro_f1, mean_average_precision, micro_f1
 from vsearch.models.unit_rows import unit_rows
-from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
+from vsearch.objectives.base import (
+    Calibration,
+    Leaves,
+    Logits,
+    LossOptions,
+    Objective,
+    Targets,
+)
+from vsearch.objectives.several_vectors import Vectors, best_of
 
 TEMPERATURE = 0.1
 PRIOR_LOGIT = -4.6  # a share of .01
@@ -26,16 +37,19 @@ LEAST_TO_CHOOSE = 3
 
 
 class LabelVectors(nnx.Module):
-    """Unit class vectors and biases; a logit is cosine / temperature + bias."""
+    """Unit class vectors and biases; a logit is cosine / temperature + bias, at its largest."""
 
-    def __init__(self, dim: int, labels: int):
-        self.class_vectors = nnx.Param(jnp.zeros((labels, dim)))
-        self.label_biases = nnx.Param(jnp.zeros(labels))
+    def __init__(self, dim: int, labels: int, vectors: Vectors = ()):
+        rows = sum(vectors) or labels
+        self.class_vectors = nnx.Param(jnp.zeros((rows, dim)))
+        self.label_biases = nnx.Param(jnp.zeros(rows))
+        self.vectors = vectors
 
     def __call__(self, embedding: jax.Array, _features: jax.Array) -> jax.Array:
         """Map unit rows (n, dim) to log-odds (n, labels) float32."""
         cosines = embedding @ unit_rows(self.class_vectors[...]).T
-        return cosines / TEMPERATURE + (self.label_biases[...] + PRIOR_LOGIT)[None]
+        logits = cosines / TEMPERATURE + (self.label_biases[...] + PRIOR_LOGIT)[None]
+        return best_of(logits, self.vectors)
 
 
 class MultiLabel(Objective):
@@ -43,10 +57,38 @@ class MultiLabel(Objective):
 
     name = "multi-label"
     exclusive = False
+    vector_axes: ClassVar[Mapping[str, int]] = {"class_vectors": 0, "label_biases": 0}
 
-    def head(self, features: int, dim: int, labels: int) -> nnx.Module:
+    def head(self, features: int, dim: int, labels: int, vectors: Vectors = ()) -> nnx.Module:
         """Return class vectors and biases."""
-        return LabelVectors(dim, labels)
+        return LabelVectors(dim, labels, vectors)
+
+    def imprint(self, head: Leaves, vectors: NDArray[np.float32]) -> Leaves:
+        """Return the vectors with the mean bias of the trained ones.
+
+        Where “yes” begins for the new labels is for calibration to say.
+        """
+        biases = np.full(len(vectors), head["label_biases"].mean(), np.float32)
+        return {"class_vectors": vectors, "label_biases": biases}
+
+    def carried(self, calibration: Calibration, origins: Sequence[Sequence[int]]) -> Calibration:
+        """Return the calibration with the biases and thresholds of the labels that there are now.
+
+        A label made of several has the mean of their biases and the lowest of their thresholds, so
+        that it is given to no fewer photos; a new one has the mean bias and the middle threshold.
+        """
+        biases = np.asarray(calibration["biases"], np.float64)
+        thresholds = np.asarray(calibration["thresholds"], np.float64)
+        new = float(biases.mean()), float(np.median(thresholds))
+        told = [
+            (float(biases[list(own)].mean()), float(thresholds[list(own)].min())) if own else new
+            for own in origins
+        ]
+        return {
+            "scale": calibration["scale"],
+            "biases": [bias for bias, _ in told],
+            "thresholds": [threshold for _, threshold in told],
+        }
 
     def loss(self, logits: jax.Array, targets: jax.Array, options: LossOptions) -> jax.Array:
         """Return the logistic loss, averaged over photos and labels.

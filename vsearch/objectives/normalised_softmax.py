@@ -5,6 +5,7 @@ Zhai & Wu, Classification is a Strong Baseline for Deep Metric Learning, BMVC 20
 embeddings tells apart.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
@@ -16,20 +17,29 @@ from numpy.typing import NDArray
 from vsearch.calibration import SCALES, fit_scale, negative_log_likelihood, softmax
 from vsearch.metrics import top_k_accuracy
 from vsearch.models.unit_rows import unit_rows
-from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
+from vsearch.objectives.base import (
+    Calibration,
+    Leaves,
+    Logits,
+    LossOptions,
+    Objective,
+    Targets,
+)
+from vsearch.objectives.several_vectors import Vectors, best_of
 
 TEMPERATURE = 0.1
 
 
 class ClassVectors(nnx.Module):
-    """Unit class vectors; a logit is the cosine with one of them."""
+    """Unit class vectors; a logit is the cosine with the nearest of a class."""
 
-    def __init__(self, dim: int, labels: int):
-        self.class_vectors = nnx.Param(jnp.zeros((labels, dim)))
+    def __init__(self, dim: int, labels: int, vectors: Vectors = ()):
+        self.class_vectors = nnx.Param(jnp.zeros((sum(vectors) or labels, dim)))
+        self.vectors = vectors
 
     def __call__(self, embedding: jax.Array, _features: jax.Array) -> jax.Array:
         """Map unit rows (n, dim) to cosines (n, labels) float32."""
-        return embedding @ unit_rows(self.class_vectors[...]).T
+        return best_of(embedding @ unit_rows(self.class_vectors[...]).T, self.vectors)
 
 
 def cross_entropy(logits: jax.Array, targets: jax.Array, options: LossOptions) -> jax.Array:
@@ -71,12 +81,17 @@ class NormalisedSoftmax(Objective):
     """
 
     name = "normalised-softmax"
+    vector_axes: ClassVar[Mapping[str, int]] = {"class_vectors": 0}
     temperature: ClassVar[float] = TEMPERATURE
     scales: ClassVar[tuple[float, float]] = SCALES
 
-    def head(self, features: int, dim: int, labels: int) -> nnx.Module:
+    def head(self, features: int, dim: int, labels: int, vectors: Vectors = ()) -> nnx.Module:
         """Return the class vectors."""
-        return ClassVectors(dim, labels)
+        return ClassVectors(dim, labels, vectors)
+
+    def imprint(self, head: Leaves, vectors: NDArray[np.float32]) -> Leaves:
+        """Return the vectors as they are: of a class vector the direction alone counts."""
+        return {"class_vectors": vectors}
 
     def loss(self, logits: jax.Array, targets: jax.Array, options: LossOptions) -> jax.Array:
         """Return the cross-entropy of the softmax over logits / temperature."""

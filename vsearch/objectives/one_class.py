@@ -15,6 +15,7 @@ from vsearch.errors import DataError
 from vsearch.gaussian import sample_rows
 from vsearch.models.likelihood import EDGE, Likelihood, fill, likelihood_values
 from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
+from vsearch.objectives.several_vectors import Vectors
 
 if TYPE_CHECKING:
     from vsearch.models.classifier import TopLayers
@@ -45,7 +46,7 @@ class OneClass(Objective):
     least_labels = 1
     most_labels = 1
 
-    def head(self, features: int, dim: int, labels: int) -> nnx.Module:
+    def head(self, features: int, dim: int, labels: int, vectors: Vectors = ()) -> nnx.Module:
         """Return the likelihood of features."""
         return LikelihoodHead(features, dim)
 

@@ -1,0 +1,302 @@
+"""New classes on a trained classifier, and other changes of its labels, without training.
+
+Each function returns a new bundle whose parent is the one it was made of. The network up to the
+embedding stays as it is, and so does the embedding_fingerprint: cached embeddings and indexes stay
+valid. Calibration is carried over as far as it goes, and made anew by `recalibrated`. Figures on
+val are the old model's where labels are only called otherwise, else they drop out.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from vsearch.bundle import CLASS_MEANS, HEAD_LEAVES, Bundle, Weights, load_weights
+from vsearch.data import Label
+from vsearch.errors import DataError
+from vsearch.imprinting import MOST_VECTORS, class_vectors, cluster_means, clusters
+from vsearch.objectives import Objective, objective_named
+from vsearch.objectives.several_vectors import Vectors, rows_of
+
+__all__ = [
+    "MOST_VECTORS",
+    "NewLabel",
+    "class_vectors",
+    "head_logits",
+    "new_label",
+    "recalibrated",
+    "relabelled",
+    "with_labels",
+    "without_labels",
+]
+
+# Where the features of a class are not known: no photo is near enough to be typical of it.
+_FAR_AWAY = np.float32(np.inf)
+
+
+@dataclass(frozen=True)
+class NewLabel:
+    """A label that a model is to learn, and what it is recognised by.
+
+    Attributes:
+        label: the label.
+        vectors: of its class, (vectors ≥ 1, dim) float32, unit rows.
+        means: the place of each vector's photos among the model's class means, (vectors, dim)
+            float32, by which photos of the class are told from unknown ones; None: not known.
+    """
+
+    label: Label
+    vectors: NDArray[np.float32]
+    means: NDArray[np.float32] | None = None
+
+
+def new_label(
+    label: Label,
+    embeddings: NDArray[np.float32],
+    places: NDArray[np.float32] | None = None,
+    *,
+    most: int = MOST_VECTORS,
+    seed: int = 0,
+) -> NewLabel:
+    """Return a label as its photos show it.
+
+    Args:
+        label: the label.
+        embeddings: of its photos, (n ≥ 1, dim) float32, unit rows.
+        places: of the same photos among the model's class means, (n, dim) float32; None: unknown.
+        most: how many class vectors it may have.
+        seed: draws what clusters start from.
+    """
+    own = clusters(embeddings, most, seed)
+    means = None
+    if places is not None:
+        wide = places.astype(np.float64)
+        means = np.stack([wide[own == one].mean(axis=0) for one in range(own.max() + 1)])
+        means = means.astype(np.float32)
+    return NewLabel(label, cluster_means(embeddings, own), means)
+
+
+def with_labels(bundle: Bundle, added: Sequence[NewLabel]) -> Bundle:
+    """Return the bundle with further labels, after those that it has.
+
+    Args:
+        bundle: a trained model.
+        added: the labels, which are new to it.
+
+    Raises:
+        DataError: a label is known already, its vectors are not of this model's length, or a model
+            of this kind takes on no further label.
+    """
+    objective = objective_named(bundle.objective)
+    _require_new(bundle, [one.label.name for one in added])
+    if not added:
+        return bundle
+    for one in added:
+        _check_vectors(bundle, one)
+    head = _head(bundle, objective)
+    imprinted = objective.imprint(head, np.concatenate([one.vectors for one in added]))
+    weights = dict(bundle.weights)
+    for name, axis in _axes(objective).items():
+        leaf = imprinted[name.removeprefix(HEAD_LEAVES)].astype(np.float32)
+        weights[name] = np.concatenate([weights[name], leaf], axis=axis)
+    if CLASS_MEANS in weights and len(weights[CLASS_MEANS]):
+        weights[CLASS_MEANS] = np.concatenate([weights[CLASS_MEANS], *map(_means, added)])
+    old: list[Sequence[int]] = [[index] for index in range(len(bundle.labels))]
+    calibration = objective.carried(bundle.calibration, old + [[]] * len(added))
+    return replace(
+        bundle,
+        weights=weights,
+        labels=(*bundle.labels, *(one.label for one in added)),
+        vectors=_told((*_counts(bundle), *(len(one.vectors) for one in added))),
+        calibration=calibration,
+        metrics={},
+        parent=bundle.model_fingerprint,
+    )
+
+
+def without_labels(bundle: Bundle, names: Collection[str]) -> Bundle:
+    """Return the bundle without some labels, which then take no share of any photo.
+
+    Args:
+        bundle: a trained model.
+        names: of labels that it has.
+
+    Raises:
+        DataError: a label is not known, too few would be left, or a model of this kind keeps all
+            its labels.
+    """
+    _require_known(bundle, names)
+    if not names:
+        return bundle
+    objective = objective_named(bundle.objective)
+    kept = [index for index, label in enumerate(bundle.labels) if label.name not in set(names)]
+    if len(kept) < objective.least_labels or not objective.vector_axes:
+        raise DataError(
+            f"a model of the objective {objective.name} with {len(bundle.labels)} labels cannot do "
+            f"without {len(set(names))}: train again"
+        )
+    labels = tuple(bundle.labels[index] for index in kept)
+    return replace(_regrouped(bundle, labels, [[index] for index in kept]), metrics={})
+
+
+def relabelled(bundle: Bundle, changes: Mapping[str, Label]) -> Bundle:
+    """Return the bundle with other labels in the place of some.
+
+    Labels that become one label are merged: it keeps the class vectors of all of them.
+
+    Args:
+        bundle: a trained model.
+        changes: the new label by the old label's name. One that equals a label which stays as it
+            is, is merged with that.
+
+    Raises:
+        DataError: a label is not known, two labels of one name differ in place or column, too few
+            would be left, or a model of this kind cannot merge labels.
+    """
+    _require_known(bundle, changes)
+    if not changes:
+        return bundle
+    groups: dict[Label, list[int]] = {}
+    for index, label in enumerate(bundle.labels):
+        groups.setdefault(changes.get(label.name, label), []).append(index)
+    _require_unique(list(groups))
+    objective = objective_named(bundle.objective)
+    merged = len(groups) < len(bundle.labels)
+    if merged and (len(groups) < objective.least_labels or not objective.vector_axes):
+        raise DataError(
+            f"a model of the objective {objective.name} with {len(bundle.labels)} labels cannot "
+            f"merge them to {len(groups)}: train again"
+        )
+    if not merged:
+        return replace(bundle, labels=tuple(groups), parent=bundle.model_fingerprint)
+    return replace(_regrouped(bundle, tuple(groups), list(groups.values())), metrics={})
+
+
+def head_logits(bundle: Bundle, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the head says of embeddings, logits (n, outputs) float32.
+
+    Args:
+        bundle: a model of an objective with `vector_axes`, whose head looks at nothing else.
+        embeddings: (n, dim) float32, unit rows.
+    """
+    objective, labels = objective_named(bundle.objective), len(bundle.labels)
+    _require_vectors(objective)
+    dim, vectors = bundle.network.dim, bundle.vectors
+    head = nnx.eval_shape(lambda: objective.head(0, dim, labels, vectors))
+    load_weights(head, _head(bundle, objective))
+    return np.asarray(head(embeddings, embeddings[:, :0]))
+
+
+def recalibrated(
+    bundle: Bundle, embeddings: NDArray[np.float32], targets: NDArray[np.bool_]
+) -> Bundle:
+    """Return the bundle with calibration and figures made anew on val; its parent stays.
+
+    Args:
+        bundle: a model of an objective with `vector_axes`.
+        embeddings: of val photos, (n, dim) float32, unit rows; with none the default calibration
+            is taken.
+        targets: which labels they have, (n, labels) bool.
+    """
+    objective = objective_named(bundle.objective)
+    logits = head_logits(bundle, embeddings)
+    calibration = objective.calibrate(logits, targets)
+    figures: Mapping[str, float] = {}
+    if len(logits):
+        probabilities = objective.probabilities(logits, calibration)
+        figures = objective.metrics(probabilities, targets, calibration)
+    metrics = {f"val_{name}": value for name, value in figures.items()}
+    return replace(bundle, calibration=calibration, metrics=metrics)
+
+
+def _require_vectors(objective: Objective) -> None:
+    if not objective.vector_axes:
+        raise DataError(
+            f"a model of the objective {objective.name} has no class vectors: train again"
+        )
+
+
+def _regrouped(
+    bundle: Bundle, labels: tuple[Label, ...], origins: Sequence[Sequence[int]]
+) -> Bundle:
+    """Return the bundle with labels that have the class vectors of these old ones."""
+    objective = objective_named(bundle.objective)
+    rows = rows_of(_counts(bundle))
+    own = [np.concatenate([rows[index] for index in group]) for group in origins]
+    chosen = np.concatenate(own)
+    weights = dict(bundle.weights)
+    for name, axis in _axes(objective).items():
+        weights[name] = np.take(weights[name], chosen, axis=axis)
+    if CLASS_MEANS in weights and len(weights[CLASS_MEANS]):
+        weights[CLASS_MEANS] = weights[CLASS_MEANS][chosen]
+    return replace(
+        bundle,
+        weights=weights,
+        labels=labels,
+        vectors=_told([len(one) for one in own]),
+        calibration=objective.carried(bundle.calibration, origins),
+        parent=bundle.model_fingerprint,
+    )
+
+
+def _axes(objective: Objective) -> dict[str, int]:
+    return {HEAD_LEAVES + name: axis for name, axis in objective.vector_axes.items()}
+
+
+def _head(bundle: Bundle, objective: Objective) -> Weights:
+    return {name: bundle.weights[HEAD_LEAVES + name] for name in objective.vector_axes}
+
+
+def _counts(bundle: Bundle) -> Vectors:
+    return bundle.vectors or (1,) * len(bundle.labels)
+
+
+def _told(counts: Sequence[int]) -> Vectors:
+    """Return the numbers of vectors as a bundle keeps them: none where each label has one."""
+    return tuple(counts) if any(count != 1 for count in counts) else ()
+
+
+def _means(added: NewLabel) -> NDArray[np.float32]:
+    if added.means is not None:
+        return added.means
+    return np.full(added.vectors.shape, _FAR_AWAY)
+
+
+def _check_vectors(bundle: Bundle, added: NewLabel) -> None:
+    name, dim = added.label.name, bundle.network.dim
+    for kind, rows in (("vectors", added.vectors), ("means", added.means)):
+        if rows is None:
+            continue
+        wanted = (max(1, len(added.vectors)), dim)
+        if rows.shape != wanted or not np.isfinite(rows).all():
+            raise DataError(
+                f"the class {kind} of “{name}” are of shape {rows.shape}, expected {wanted} of "
+                "finite numbers: they were not made by this model"
+            )
+
+
+def _require_known(bundle: Bundle, names: Collection[str]) -> None:
+    known = {label.name for label in bundle.labels}
+    if unknown := sorted(set(names) - known):
+        listed = ", ".join(f"“{name}”" for name in sorted(known)[:12])
+        raise DataError(f"the model has no label “{unknown[0]}”; there are {listed}")
+
+
+def _require_new(bundle: Bundle, names: Sequence[str]) -> None:
+    known = [label.name for label in bundle.labels]
+    for index, name in enumerate(names):
+        if name in known or name in names[:index]:
+            raise DataError(f"the model has the label “{name}” already, or is to have it twice")
+
+
+def _require_unique(labels: Sequence[Label]) -> None:
+    seen: dict[str, Label] = {}
+    for label in labels:
+        other = seen.setdefault(label.name, label)
+        if other != label:
+            raise DataError(
+                f"two labels would be called “{label.name}” and differ beside that: {other} and "
+                f"{label}; give them one place and column, or two names"
+            )
