@@ -191,7 +191,7 @@ class Catalogue(
         return Counts(items, indexed, items - indexed - rejected, rejected)
 
     def categories(self) -> dict[int, CategoryPath]:
-        """Return every category that was ever used, by its stable number."""
+        """Return the path of every category that was ever used, by its stable numbers."""
         rows = self._rows("SELECT category_id, path FROM categories")
         return {row["category_id"]: tuple(json.loads(row["path"])) for row in rows}
 
@@ -199,7 +199,7 @@ class Catalogue(
         """Count the items in state ok whose primary path is exactly that."""
         rows = self._rows(
             "SELECT path, count(*) AS items FROM items JOIN categories USING (category_id) "
-            "WHERE state = 'ok' GROUP BY category_id"
+            "WHERE state = 'ok' GROUP BY path"
         )
         return {tuple(json.loads(row["path"])): row["items"] for row in rows}
 

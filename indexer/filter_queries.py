@@ -13,6 +13,9 @@ from indexer.filter_syntax import Field, Filter
 from vsearch.taxonomy import Taxonomy
 
 
+THE_TREE = 0  # stands in the change log in the place of an item's key
+
+
 class FilterQueries(Database):
     """The part of the catalogue that filters read."""
 
@@ -51,12 +54,23 @@ class FilterQueries(Database):
         return self._snapshot(query, *values)
 
     def changed_since(self, sequence: int) -> tuple[int, list[int]]:
-        """Return the change sequence now and the keys of the items changed since an earlier one."""
+        """Return the change sequence now and the keys of the items changed since an earlier one.
+
+        An edit of the category tree moves the sequence, and changes no item; see `tree_seq`.
+        """
         rows = self._rows(
             "SELECT item_key, max(seq) AS last FROM changes WHERE seq > ? GROUP BY item_key",
             sequence,
         )
-        return max((row["last"] for row in rows), default=sequence), [r["item_key"] for r in rows]
+        changed = [row["item_key"] for row in rows if row["item_key"] != THE_TREE]
+        return max((row["last"] for row in rows), default=sequence), changed
+
+    def tree_seq(self) -> int:
+        """Return the sequence number of the last edit of the category tree, 0 before any."""
+        row = self._row(
+            f"SELECT coalesce(max(seq), 0) AS seq FROM changes WHERE item_key = {THE_TREE}"
+        )
+        return int(row["seq"]) if row else 0
 
     def all_paths(self) -> Taxonomy:
         """Return the tree of all paths, primary and further, of items in state ok."""

@@ -223,7 +223,8 @@ class ItemSearch:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         for path in categories:
-            indexed = any(is_within(part.path, path) for part in self.version.categories)
+            known = self.version.paths(self.shop.columns.category_paths())
+            indexed = any(is_within(one, path) for one in known)
             if not indexed and path not in self.shop.columns.all_paths().paths:
                 raise CategoryError(
                     f"no category “{format_path(path)}” in this shop: expected a whole path, root "

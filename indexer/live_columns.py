@@ -9,7 +9,8 @@ written to disk, and no index version depends on it.
 import json
 import threading
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -20,7 +21,7 @@ from indexer.catalogue import Catalogue
 from indexer.filter_fields import FilterFields
 from indexer.filter_syntax import CATEGORY, Field, Filter, fields_of
 from indexer.item_columns import Change, Column, Entry, ItemColumns
-from vsearch.taxonomy import Taxonomy
+from vsearch.taxonomy import CategoryPath, Taxonomy
 
 _BLOCK = 4096  # items
 
@@ -36,6 +37,17 @@ class LiveColumns:
         self._catalogue = catalogue
         self._lock = threading.Lock()
         self._columns: ItemColumns | None = None
+        self._paths: tuple[int, Mapping[int, CategoryPath]] = (-1, {})
+
+    def category_paths(self) -> Mapping[int, CategoryPath]:
+        """Return the path of every category by its numbers, with all edits of the tree by now.
+
+        One that came in since the last of them may be missing: its path is as it was.
+        """
+        sequence = self._catalogue.tree_seq()
+        if self._paths[0] != sequence:
+            self._paths = sequence, self._catalogue.categories()
+        return self._paths[1]
 
     def fields(self) -> FilterFields:
         """Return the fields that filters of this shop may ask for, as they are now."""
@@ -90,8 +102,10 @@ class LiveColumns:
 
     def _caught_up(self, columns: ItemColumns) -> ItemColumns:
         sequence, changed = self._catalogue.changed_since(columns.sequence)
+        if CATEGORY in columns.columns and self._catalogue.tree_seq() > columns.sequence:
+            columns = columns.with_fields_of(self._read([CATEGORY]))
         if not changed:
-            return columns
+            return replace(columns, sequence=sequence)
         fields = list(columns.columns)
         found: dict[int, Change] = {
             key: (bool(live), tuple(map(_decoded, fields, values)))

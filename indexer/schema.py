@@ -128,7 +128,74 @@ _VERSION_3 = (
     f"BEGIN {_FORGET}; {_LEARN}; END",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+_PATH_WORDS = "(SELECT group_concat(value, ' ') FROM json_each({category}.path))"
+_OF_ITEMS = "item_key, title, {attributes}, {path} FROM items WHERE category_id = new.category_id"
+_FORGET_PATH, _LEARN_PATH = (
+    f"INSERT INTO item_words ({columns}) SELECT {first}"
+    + _OF_ITEMS.format(
+        attributes=_ATTRIBUTES.format(item="items"), path=_PATH_WORDS.format(category=category)
+    )
+    for columns, first, category in (
+        ("item_words, rowid, title, attributes, path", "'delete', ", "old"),
+        ("rowid, title, attributes, path", "", "new"),
+    )
+)
+_VERSION_4 = (
+    # Paths change, and categories that are merged keep their numbers: a path may have several.
+    "DROP TRIGGER item_words_added",
+    "DROP TRIGGER item_words_gone",
+    "DROP TRIGGER item_words_changed",
+    """CREATE TABLE numbered (
+        category_id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL                      -- JSON list of names from the root down, as of now
+    )""",
+    "INSERT INTO numbered SELECT category_id, path FROM categories",
+    "DROP TABLE categories",
+    "ALTER TABLE numbered RENAME TO categories",
+    "CREATE INDEX categories_by_path ON categories (path)",
+    f"CREATE TRIGGER item_words_added AFTER INSERT ON items BEGIN {_LEARN}; END",
+    f"CREATE TRIGGER item_words_gone AFTER DELETE ON items BEGIN {_FORGET}; END",
+    "CREATE TRIGGER item_words_changed AFTER UPDATE OF title, attributes, category_id ON items "
+    f"BEGIN {_FORGET}; {_LEARN}; END",
+    f"CREATE TRIGGER item_words_moved AFTER UPDATE OF path ON categories "
+    f"BEGIN {_FORGET_PATH}; {_LEARN_PATH}; END",
+    "CREATE INDEX edits_of_the_tree ON changes (seq) WHERE item_key = 0",
+    """CREATE TABLE category_edits (
+        edit_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL CHECK (kind IN ('rename', 'move', 'merge', 'retire', 'split')),
+        source TEXT NOT NULL,                   -- JSON: the path before
+        target TEXT,                            -- JSON: the path since; NULL where there is none
+        forgotten INTEGER NOT NULL,             -- manifests mean what they say: it is not applied
+        seq INTEGER NOT NULL,                   -- in the change log
+        models TEXT NOT NULL,                   -- JSON: which model followed which, and its judge
+        at TEXT NOT NULL
+    )""",
+    """CREATE TABLE edited_categories (
+        edit_id INTEGER NOT NULL REFERENCES category_edits ON DELETE CASCADE,
+        category_id INTEGER NOT NULL REFERENCES categories,
+        path TEXT NOT NULL,                     -- before
+        PRIMARY KEY (edit_id, category_id)
+    )""",
+    """CREATE TABLE edited_items (
+        edit_id INTEGER NOT NULL REFERENCES category_edits ON DELETE CASCADE,
+        item_key INTEGER NOT NULL,
+        category_id INTEGER,                    -- before
+        further_paths TEXT NOT NULL,            -- before
+        new_category_id INTEGER,
+        new_further_paths TEXT NOT NULL,
+        PRIMARY KEY (edit_id, item_key)
+    )""",
+    """CREATE TABLE split_items (
+        edit_id INTEGER NOT NULL REFERENCES category_edits ON DELETE CASCADE,
+        item_id TEXT NOT NULL,
+        path TEXT NOT NULL,                     -- JSON: where the item went
+        PRIMARY KEY (edit_id, item_id)
+    )""",
+    # Committed with an edit and gone once CURRENT and TRAINED name the models that belong to it.
+    "CREATE TABLE unpublished (step INTEGER PRIMARY KEY, document TEXT NOT NULL)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -137,6 +204,10 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises:
         ShopError: the database was written by a newer version of the program.
     """
+    (enforced,) = connection.execute("PRAGMA foreign_keys").fetchone()
+    # A table that others refer to can only be replaced while nobody looks; the setting changes
+    # nothing within a transaction.
+    connection.execute("PRAGMA foreign_keys = OFF")
     while (found := _version(connection)) != len(MIGRATIONS):
         if found > len(MIGRATIONS):
             raise ShopError(
@@ -150,6 +221,7 @@ def migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {found + 1}")
         connection.execute("COMMIT")
+    connection.execute(f"PRAGMA foreign_keys = {enforced}")
 
 
 def _version(connection: sqlite3.Connection) -> int:

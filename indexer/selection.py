@@ -84,7 +84,7 @@ class RowSelector:
         columns = self._columns.current(fields_of(wanted))
         held = np.append(columns.mask(wanted), False)  # the last one for items that are gone
         delta = everything[held[_places(columns.keys, live.item_keys)]]
-        ranges = tuple(self._version.ranges(categories))
+        ranges = tuple(self._version.ranges(categories, self._columns.category_paths()))
         if where is None and not self._has_further(columns, categories):
             return self._alive(ranges, None, live, delta)
         mask = held[self._item_places(columns.keys)][self._item_of_row]

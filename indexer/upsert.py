@@ -30,16 +30,30 @@ def record_change(connection: sqlite3.Connection, item_key: int, kind: str) -> N
     connection.execute("UPDATE items SET seq = ? WHERE item_key = ?", (cursor.lastrowid, item_key))
 
 
-def category_id(connection: sqlite3.Connection, path: CategoryPath) -> int | None:
-    """Return the stable number of a category, given out at its first use; None for ()."""
+def category_id(
+    connection: sqlite3.Connection, path: CategoryPath, before: int | None = None
+) -> int | None:
+    """Return the stable number of a category, given out at its first use; None for ().
+
+    Categories that were merged have several numbers: an item keeps the one that it has.
+
+    Args:
+        connection: in a transaction.
+        path: the category's.
+        before: the number of the item's category so far.
+    """
     if not path:
         return None
     text = json.dumps(path, ensure_ascii=False)
-    connection.execute("INSERT OR IGNORE INTO categories (path) VALUES (?)", (text,))
-    (number,) = connection.execute(
-        "SELECT category_id FROM categories WHERE path = ?", (text,)
+    found = connection.execute(
+        "SELECT category_id FROM categories WHERE path = ? ORDER BY category_id IS NOT ?, "
+        "category_id",
+        (text, before),
     ).fetchone()
-    return int(number)
+    if found is None:
+        cursor = connection.execute("INSERT INTO categories (path) VALUES (?)", (text,))
+        return int(cursor.lastrowid or 0)
+    return int(found[0])
 
 
 def write_items(
@@ -70,7 +84,8 @@ def _write_item(
     reason = row.reason or _lack(row)
     if before and before["state"] == "ok" and reason:
         return "kept", 0, []
-    values = _columns(connection, row, reason)
+    number = category_id(connection, row.category, before and before["category_id"])
+    values = _columns(row, reason, number)
     if before is None:
         names = ", ".join(values)
         marks = ", ".join("?" * len(values))
@@ -102,13 +117,11 @@ def _lack(row: ItemRow) -> str | None:
     return None if row.photos else "it has no usable catalogue photo"
 
 
-def _columns(
-    connection: sqlite3.Connection, row: ItemRow, reason: str | None
-) -> dict[str, str | int | None]:
+def _columns(row: ItemRow, reason: str | None, category: int | None) -> dict[str, str | int | None]:
     return {
         "item_id": row.item_id,
         "title": row.title,
-        "category_id": category_id(connection, row.category),
+        "category_id": category,
         "further_paths": json.dumps(row.further_paths, ensure_ascii=False),
         "group_id": row.group_id,
         "attributes": json.dumps(dict(row.attributes), ensure_ascii=False, sort_keys=True),

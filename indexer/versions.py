@@ -10,8 +10,8 @@ Nothing in a version changes after it has its name.
 
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +111,10 @@ class IndexVersion:
         """Finds the nearest rows without codes: by a scan, whatever the version has."""
         return FaissIndex(self.vectors)
 
+    def scanned(self) -> "IndexVersion":
+        """Return the same version, searched without codes: the true answer, however long it takes."""
+        return replace(self, index=self.exact)
+
     @property
     def name(self) -> str:
         """The version's name."""
@@ -121,13 +125,24 @@ class IndexVersion:
         """Which network made the vectors."""
         return self.manifest.embedding_fingerprint
 
-    def ranges(self, subtrees: Sequence[CategoryPath] = ()) -> list[RowRange]:
-        """Return the rows of items within any of the subtrees, merged and sorted; all for none."""
+    def paths(self, now: Mapping[int, CategoryPath]) -> Iterator[CategoryPath]:
+        """Yield the path of each of `categories`, as it is now where that is told by number."""
+        yield from (now.get(part.category_id, part.path) for part in self.categories)
+
+    def ranges(
+        self, subtrees: Sequence[CategoryPath] = (), now: Mapping[int, CategoryPath] | None = None
+    ) -> list[RowRange]:
+        """Return the rows of items within any of the subtrees, merged and sorted; all for none.
+
+        Args:
+            subtrees: paths of categories.
+            now: the paths by number, as the catalogue has them now; None: as it had them.
+        """
         if not subtrees:
             return [(0, self.manifest.rows)] if self.manifest.rows else []
         merged: list[RowRange] = []
-        for part in self.categories:
-            if not any(is_within(part.path, subtree) for subtree in subtrees):
+        for part, path in zip(self.categories, self.paths(now or {}), strict=True):
+            if not any(is_within(path, subtree) for subtree in subtrees):
                 continue
             if merged and merged[-1][1] == part.start:
                 merged[-1] = (merged[-1][0], part.stop)
