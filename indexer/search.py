@@ -58,12 +58,15 @@ class Searcher:
         self.items = ItemSearch(shop, version)
 
     @classmethod
-    def open(cls, shop: Shop, *, embedder: PhotoEmbedder | None = None) -> "Searcher":
+    def open(
+        cls, shop: Shop, *, embedder: PhotoEmbedder | None = None, exact: bool = False
+    ) -> "Searcher":
         """Open the pair that the shop has published.
 
         Args:
             shop: the shop; it must stay open.
             embedder: the network; by default the published model.
+            exact: scan all views that a search may find, whatever codes the version has.
 
         Raises:
             ShopError: nothing is built yet.
@@ -80,7 +83,8 @@ class Searcher:
             if shop.current() == current:
                 raise
             # Builds have published and pruned between the two looks.
-            return cls.open(shop, embedder=embedder)
+            return cls.open(shop, embedder=embedder, exact=exact)
+        version = version.scanned() if exact else version
         return cls(shop, embedder or load_embedder(shop, current.model), version)
 
     def search(

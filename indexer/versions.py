@@ -112,7 +112,7 @@ class IndexVersion:
         return FaissIndex(self.vectors)
 
     def scanned(self) -> "IndexVersion":
-        """Return the same version, searched without codes: the true answer, however long it takes."""
+        """Return the same version, searched without codes: always the true answer."""
         return replace(self, index=self.exact)
 
     @property

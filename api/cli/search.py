@@ -72,6 +72,14 @@ def search(
             "are clear; else, and where they hold too few items, among all items.",
         ),
     ] = "off",
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Score every view that may be found, also where the index has codes that save "
+            "most of that work and may miss a view (`vsearch versions` tells how rarely).",
+        ),
+    ] = False,
     crop: Annotated[
         str | None,
         typer.Option(
@@ -120,7 +128,7 @@ def search(
             text,
         )
         started = time.perf_counter()
-        searcher = open_warm(opened)
+        searcher = open_warm(opened, exact=exact)
         seconds = time.perf_counter() - started
         explainer = explainer_of(searcher) if explain else None
         answers: list[Answer] = []

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from indexer.shop import Shop
+from indexer.versions import IndexVersion
+from tests.api.conftest import Manifests
 from tests.indexer.coded_versions import clustered_rows, write_rows
 
 
@@ -56,3 +58,21 @@ def test_versions_tell_structure_and_recall(tmp_path: Path) -> None:
     assert sum("scans all" in line for line in lines) == 1
     (tmp_path / "shop" / "indexes" / newest["version"] / "manifest.json").write_text("{")
     assert "damaged" in run("versions", tmp_path / "shop")
+
+
+def test_search_scans_all_where_it_is_asked_to(
+    trained: Path, manifests: Manifests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = manifests.folder / "images" / "test" / "red-box.png"
+    usual = answer("search", trained / "shop", query)["hits"]
+    opened: list[IndexVersion] = []
+
+    def scanned(version: IndexVersion) -> IndexVersion:
+        opened.append(version)
+        return version
+
+    monkeypatch.setattr(IndexVersion, "scanned", scanned)
+    assert answer("search", trained / "shop", query, "--exact")["hits"] == usual
+    assert len(opened) == 1
+    answer("search", trained / "shop", query)
+    assert len(opened) == 1

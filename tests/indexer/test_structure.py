@@ -13,6 +13,7 @@ from indexer.build import build
 from indexer.coded_index import CodedIndex
 from indexer.faiss_index import FaissIndex
 from indexer.index_plan import Effort, IndexPlan
+from indexer.search import Searcher
 from indexer.shop import Shop, ShopSettings
 from indexer.vector_index import ExactIndex, VectorIndex
 from indexer.versions import IndexVersion, versions
@@ -169,3 +170,18 @@ def test_a_build_keeps_the_recall_asked_for_and_builds_anew_for_another(tmp_path
 def test_a_recall_that_cannot_be_is_refused(recall: str) -> None:
     with pytest.raises(ShopError, match=r"recall is .*, expected a share such as 0\.98"):
         ShopSettings.from_toml(f'name = "A shop"\nrecall = {recall}\n')
+
+
+def test_a_search_may_be_exact_whatever_the_version_has(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IndexPlan, "efforts", lambda *_: [Effort(1, 20)])
+    vectors = clustered_rows(0, 3000, TinyEmbedder.dim)
+    write_rows(shop, vectors, recall=0.3)
+    usual = Searcher.open(shop, embedder=TinyEmbedder())
+    exact = Searcher.open(shop, embedder=TinyEmbedder(), exact=True)
+    assert isinstance(usual.version.index, CodedIndex)
+    queries = clustered_rows(0, 100, TinyEmbedder.dim)
+    expected = ExactIndex(vectors).search(queries, 10)[0]
+    assert (usual.items.nearest(queries, 10).scores < expected).any()
+    np.testing.assert_array_equal(exact.items.nearest(queries, 10).scores, expected)
