@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from indexer.catalogue import Catalogue
 from indexer.check_rows import RowCheck, check_rows
 from indexer.check_vectors import check_vectors, sample_rows
 from indexer.cleaning import leftovers
@@ -79,8 +78,8 @@ class _Checks:
     ) -> None:
         self._shop, self._current, self._sample = shop, current, sample
         self._connection, self._progress = connection, progress
-        # The same questions as of any catalogue, answered as of one moment.
-        self._catalogue = Catalogue(shop.catalogue.path, connection)
+        # The same questions as at any time, all answered as of the moment of this connection.
+        self._catalogue = shop.catalogue
 
     def all(self) -> Iterator[Check]:
         """Yield all checks; one that fails does not keep the others from being done."""

@@ -7,25 +7,25 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
+from indexer.connections import Connections, connect
 from indexer.schema import migrate
 from vsearch.errors import ShopError
 
-BUSY_SECONDS = 30.0
-
 
 class Database:
-    """A connection that threads take turns on, short transactions, and snapshots for long reads.
+    """Short transactions that take turns, and readers that wait for none of them.
 
-    Write-ahead logging lets readers go on while another process writes. `synchronous=FULL` syncs
-    the log at every commit, so what was acknowledged survives a power cut, not only a killed
-    process; writers commit by batch, which makes the price of it small.
+    Write-ahead logging lets readers go on while anybody writes, and each reads through a connection
+    of its own. A thread sees what it has written in its transaction, every other thread once that
+    is committed.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connections: Connections) -> None:
         self.path = path
         self.root = path.parent
-        self._connection = connection
-        self._lock = threading.RLock()
+        self._connections = connections
+        self._abandoned: list[Connections] = []
+        self._bound = threading.local()  # .connection: what this thread reads through just now
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -36,7 +36,7 @@ class Database:
         """
         path = Path(path).absolute()
         try:
-            connection = _connect(path)
+            connection = connect(path)
             try:
                 migrate(connection)
             except BaseException:
@@ -44,12 +44,11 @@ class Database:
                 raise
         except sqlite3.Error as error:
             raise ShopError(f"{path} cannot be opened as a catalogue: {error}") from error
-        return cls(path, connection)
+        return cls(path, Connections(path, connection))
 
     def close(self) -> None:
-        """Close the connection; closing twice is fine."""
-        with self._lock:
-            self._connection.close()
+        """Close all connections; closing twice is fine."""
+        self._own().close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -58,44 +57,90 @@ class Database:
         Raises:
             ShopError: the disk is full or failing, or another process writes for too long.
         """
-        with self._lock, _told(self.path):
-            if self._connection.in_transaction:
-                yield self._connection
+        own = self._own()
+        with own.writing, _told(self.path), self._reading_through(own.writer):
+            if own.writer.in_transaction:
+                yield own.writer
                 return
-            self._connection.execute("BEGIN IMMEDIATE")
+            own.writer.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
-                self._connection.execute("COMMIT")
+                yield own.writer
+                own.writer.execute("COMMIT")
             except BaseException:
-                self._connection.rollback()  # does nothing where a full disk has ended it already
+                own.writer.rollback()  # does nothing where a full disk has ended it already
                 raise
 
+    @contextmanager
+    def frozen(self) -> Iterator[sqlite3.Connection]:
+        """Let this thread see the database as it is now, for as long as it likes.
+
+        All that the thread reads here meanwhile is of this moment, through the connection that is
+        provided and through every method; only its own transactions see more. Nobody waits for it,
+        but the write-ahead log grows until it ends.
+
+        Raises:
+            ShopError: the disk is failing, or the file is damaged.
+        """
+        with _told(self.path), self._own().reader() as connection:
+            connection.execute("BEGIN")
+            try:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # now in fact
+                with self._reading_through(connection):
+                    yield connection
+            finally:
+                connection.rollback()
+
     def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
-        with self._lock, _told(self.path):
-            return self._connection.execute(query, values).fetchall()
+        connection: sqlite3.Connection | None = getattr(self._bound, "connection", None)
+        with _told(self.path):
+            if connection is not None:
+                return connection.execute(query, values).fetchall()
+            with self._own().reader() as reader:
+                return reader.execute(query, values).fetchall()
 
     def _row(self, query: str, *values: object) -> sqlite3.Row | None:
         rows = self._rows(query, *values)
         return rows[0] if rows else None
 
-    @contextmanager
-    def frozen(self) -> Iterator[sqlite3.Connection]:
-        """Provide a connection that sees the database as it is now, for as long as it is held.
+    def _snapshot(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
+        """Yield rows as they were when the reading began, or at the thread's frozen moment.
 
-        Nobody waits for it; but the write-ahead log grows until it is given back.
-
-        Raises:
-            ShopError: the disk is failing, or the file is damaged.
+        What the thread's own transaction has written is not among them: it may go on writing.
         """
-        with _told(self.path), closing(_connect(self.path)) as connection:
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # begins in fact
+        with (
+            _told(self.path),
+            self._streaming() as connection,
+            closing(connection.execute(query, values)) as rows,
+        ):
+            yield from rows
+
+    @contextmanager
+    def _streaming(self) -> Iterator[sqlite3.Connection]:
+        own = self._own()
+        bound: sqlite3.Connection | None = getattr(self._bound, "connection", None)
+        if bound is not None and bound is not own.writer:
+            yield bound
+            return
+        with own.reader() as connection:
             yield connection
 
-    def _snapshot(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
-        """Yield rows as they were when the reading began, without holding up anybody."""
-        with _told(self.path), closing(_connect(self.path)) as connection:
-            yield from connection.execute(query, values)
+    @contextmanager
+    def _reading_through(self, connection: sqlite3.Connection) -> Iterator[None]:
+        before = getattr(self._bound, "connection", None)
+        self._bound.connection = connection
+        try:
+            yield
+        finally:
+            self._bound.connection = before
+
+    def _own(self) -> Connections:
+        """Return the connections of this process; a forked one opens some for itself."""
+        if self._connections.foreign:
+            # Kept, not closed: SQLite forbids a child to touch connections of its parent.
+            self._abandoned.append(self._connections)
+            self._bound = threading.local()
+            self._connections = Connections(self.path, connect(self.path))
+        return self._connections
 
 
 @contextmanager
@@ -110,25 +155,3 @@ def _told(path: Path) -> Iterator[None]:
             f"the catalogue {path} cannot be read or written: {error}; look at its disk, and at "
             "other programs that use it"
         ) from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # Transactions are begun by hand (isolation_level=None); the lock above allows other threads.
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        # SQLite itself folds A to Z only; filters ignore the case of all letters.
-        connection.create_function("casefold", 1, _casefold, deterministic=True)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _casefold(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
