@@ -13,7 +13,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding import PhotoEmbedder, load_embedder
+from indexer.candidates import Choose, Chosen, in_service, newest_that_passes
+from indexer.embedding import PhotoEmbedder
+from indexer.gate import GateReport
 from indexer.handover import hand_over, serving
 from indexer.index_plan import PLAN, IndexPlan, Kind
 from indexer.judging import fit_judge, judged_by
@@ -47,6 +49,8 @@ class BuildReport:
         version: the version that serves now.
         published: whether it is a new one; False when nothing had changed.
         model: model_fingerprint of the model that serves now.
+        gate: what the gate says of the newest trained model; None where it was not asked.
+        judged: whether it was asked by this build, and not by an earlier one.
         seconds: how long it took.
     """
 
@@ -62,11 +66,18 @@ class BuildReport:
     version: str
     published: bool
     model: str
+    gate: GateReport | None
+    judged: bool
     seconds: float
+
+    @property
+    def refused(self) -> bool:
+        """Whether the newest trained model was refused, by this build or an earlier one."""
+        return self.gate is not None and not self.gate.passed
 
     def to_json(self) -> dict[str, object]:
         """Return what `vsearch build --json` prints."""
-        return asdict(self)
+        return asdict(self) | {"gate": self.gate.to_json() if self.gate else None}
 
 
 def build(
@@ -78,8 +89,11 @@ def build(
     plan: IndexPlan = PLAN,
     progress: Progress = silent,
     embedder: PhotoEmbedder | None = None,
+    choose: Choose | None = None,
 ) -> BuildReport:
-    """Embed the photos that are new to the newest trained model, and publish an index of all.
+    """Embed the photos that are new to a model, and publish an index of all with that model.
+
+    The model is the newest trained one, if the gate lets it replace the one in service.
 
     Args:
         shop: the shop.
@@ -89,9 +103,10 @@ def build(
         recall: change the shop's setting of the recall@10 that a search in many views must have,
             1 for all of it; None keeps it.
         plan: from how many views on they are many.
-        progress: told of the stages "embed", "index" and "judge", in photos, "codes", in rows, and
-            "recall", in queries.
-        embedder: the network; by default that of the newest trained model.
+        progress: told of the stages "gate", "embed", "index" and "judge", in photos, "codes", in
+            rows, and "recall", in queries.
+        embedder: the network; None: `choose` decides on it.
+        choose: decides on the model; by default `newest_that_passes`.
 
     Raises:
         ShopError: there is no trained model, or most photos have gone.
@@ -103,7 +118,8 @@ def build(
     with shop.lock("build"):
         changes = {"views": views, "false_rejects": false_rejects, "recall": recall}
         shop.update_settings(**{key: to for key, to in changes.items() if to is not None})
-        embedder = embedder or load_embedder(shop, shop.trained_model())
+        chosen = in_service(shop, embedder) if embedder else _chosen(shop, choose, progress)
+        embedder = chosen.embedder
         embedded = 0
         version = standing = _standing(shop, _recipe(shop, embedder))
         if version is None:
@@ -113,7 +129,7 @@ def build(
             version = write_version(
                 shop, recipe, rows, vectors, judge, plan=plan, progress=progress
             )
-        embedded += hand_over(shop, embedder, version)
+        embedded += hand_over(shop, embedder, version, chosen_over=chosen.chosen_over)
         prune(shop)
         told = version.manifest
         counts = shop.catalogue.counts(told.sequence, told.embedding_fingerprint, told.views)
@@ -130,8 +146,14 @@ def build(
         version=version.name,
         published=standing is None,
         model=embedder.model_fingerprint,
+        gate=chosen.gate,
+        judged=chosen.fresh,
         seconds=round(time.monotonic() - started, 3),
     )
+
+
+def _chosen(shop: Shop, choose: Choose | None, progress: Progress) -> Chosen:
+    return choose(shop) if choose else newest_that_passes(shop, progress=progress)
 
 
 def _judged_by(embedder: PhotoEmbedder, version: IndexVersion) -> int | None:

@@ -7,6 +7,7 @@ here: whichever comes first, the other sees it.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from indexer.embedding import PhotoEmbedder
 from indexer.photo_vectors import photo_vectors
@@ -19,13 +20,16 @@ from vsearch.errors import ShopError
 _BLOCK = 4096  # items looked up at a time
 
 
-def hand_over(shop: Shop, embedder: PhotoEmbedder, version: IndexVersion) -> int:
+def hand_over(
+    shop: Shop, embedder: PhotoEmbedder, version: IndexVersion, *, chosen_over: str | None = None
+) -> int:
     """Let a version serve from now on, together with the model that made it.
 
     Args:
         shop: the caller holds its build lock.
         embedder: the model.
         version: the version, verified.
+        chosen_over: the newest trained model, if a person has chosen this one instead.
 
     Returns:
         How many photos had to be embedded for it.
@@ -36,8 +40,8 @@ def hand_over(shop: Shop, embedder: PhotoEmbedder, version: IndexVersion) -> int
         embedded += late.embed(late.next())
         with shop.catalogue.transaction():
             if not (newer := late.next()):
-                current = Current(embedder.model_fingerprint, version.name)
-                if serving(shop) != current:
+                current = Current(embedder.model_fingerprint, version.name, chosen_over)
+                if asdict(serving(shop)) != asdict(current):
                     shop.publish(current)
                 return embedded
         embedded += late.embed(newer)

@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, get_args
@@ -29,10 +29,18 @@ Views = Literal["catalogue", "all"]
 
 @dataclass(frozen=True)
 class Current:
-    """What serves now: the model's fingerprint and the index version's name, None before both."""
+    """What serves now: the model's fingerprint and the index version's name, None before both.
+
+    Attributes:
+        model: model_fingerprint of the model.
+        index: name of the index version.
+        chosen_over: the newest trained model at the time when a person chose this pair instead;
+            builds pass it over until there is a newer one. It tells nothing of the pair itself.
+    """
 
     model: str | None
     index: str | None
+    chosen_over: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -201,30 +209,33 @@ class Shop:
         Raises:
             ShopError: the file CURRENT is damaged.
         """
-        values = self._read_json("CURRENT", ("model", "index"))
-        return Current(values["model"], values["index"])
+        values = self._read_json("CURRENT", ("model", "index"), ("chosen_over",))
+        return Current(**values)
 
     def publish(self, current: Current) -> None:
         """Let another pair of model and index serve: both switch at once, or neither."""
         write_atomically(self.path / "CURRENT", json.dumps(asdict(current)) + "\n")
 
     def trained_model(self) -> str | None:
-        """Return the fingerprint of the newest trained model, which the next build uses."""
+        """Return the fingerprint of the newest trained model, the candidate of the next build."""
         return self._read_json("TRAINED", ("model",))["model"]
 
     def set_trained_model(self, fingerprint: str) -> None:
-        """Name the model that the next build uses."""
+        """Name the model that the next build lets serve, if it passes the gate."""
         write_atomically(self.path / "TRAINED", json.dumps({"model": fingerprint}) + "\n")
 
-    def _read_json(self, name: str, keys: tuple[str, ...]) -> dict[str, str | None]:
+    def _read_json(
+        self, name: str, keys: tuple[str, ...], newer: tuple[str, ...] = ()
+    ) -> dict[str, str | None]:
+        """Read texts by key; `newer` ones are missing where an older program wrote the file."""
         path = self.path / name
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if any(not isinstance(values[key], str | None) for key in keys):
+            values = dict.fromkeys(newer) | json.loads(path.read_text(encoding="utf-8"))
+            if any(not isinstance(values[key], str | None) for key in (*keys, *newer)):
                 raise TypeError(f"expected texts, found {values}")
-            return {key: values[key] for key in keys}
+            return {key: values[key] for key in (*keys, *newer)}
         except FileNotFoundError:
-            return dict.fromkeys(keys)
+            return dict.fromkeys((*keys, *newer))
         except (ValueError, KeyError, TypeError) as error:
             again = "train" if name == "TRAINED" else "build"
             raise ShopError(f"{path} is damaged: delete it and run `vsearch {again}`") from error

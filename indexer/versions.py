@@ -218,9 +218,12 @@ def versions(shop: Shop) -> list[VersionEntry]:
 def rollback(shop: Shop, version: str | None = None) -> Current:
     """Let an older version serve again, together with the model it was built with.
 
+    Builds keep that model from then on, until a newer one is trained or another one promoted.
+
     Args:
         shop: the shop.
-        version: its name; None for the newest one older than what serves.
+        version: its name; None for the newest one older than what serves, versions of a model that
+            somebody has gone back from before left out.
 
     Raises:
         VersionError: no such version, a damaged one, or its model is gone.
@@ -238,7 +241,8 @@ def rollback(shop: Shop, version: str | None = None) -> Current:
                 f"index version {target.name} was built with model {model}, which is no longer "
                 f"in {shop.models}: choose another one of `vsearch versions`"
             )
-        current = Current(model, target.name)
+        newest = shop.trained_model()
+        current = Current(model, target.name, newest if newest != model else None)
         shop.publish(current)
         return current
 
@@ -273,10 +277,19 @@ def version_folders(shop: Shop) -> list[Path]:
 
 
 def _older(shop: Shop) -> str:
-    current = shop.current().index
-    older = [folder.name for folder in version_folders(shop) if current and folder.name < current]
+    current = shop.current()
+    folders = [one for one in version_folders(shop) if current.index and one.name < current.index]
+    older = [one.name for one in folders if not _made_by(one, current.chosen_over)]
     if not older:
         raise VersionError(
             "there is no older index version to roll back to: see `vsearch versions`"
         )
     return older[-1]
+
+
+def _made_by(folder: Path, model: str | None) -> bool:
+    """Say whether a version is known to have been built with a model."""
+    try:
+        return model is not None and read_manifest(folder).model_fingerprint == model
+    except VersionError:
+        return False

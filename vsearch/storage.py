@@ -29,9 +29,16 @@ def sync_tree(folder: Path, *, recurse: bool = True) -> None:
     sync_path(folder)
 
 
-def write_atomically(path: Path, data: str | bytes) -> None:
-    """Replace a file in one step: readers and crashes see the old content or the new, whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+def write_atomically(path: Path, data: str | bytes, *, drafts: Path | None = None) -> None:
+    """Replace a file in one step: readers and crashes see the old content or the new, whole.
+
+    Args:
+        path: the file.
+        data: its new content.
+        drafts: a folder on the same disk that what is not finished lies in; by default the file's.
+    """
+    name = f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp"
+    draft = (drafts or path.parent) / name
     try:
         with draft.open("wb") as file:
             file.write(data if isinstance(data, bytes) else data.encode())

@@ -167,7 +167,7 @@ def test_what_cannot_be_compared_needs_a_person(gated: Shop, objective: TinyKind
 def test_a_first_model_passes(gated: Shop) -> None:
     report = judge_candidate(gated, Knowing(truth()), None)
     assert (report.passed, report.standing) == (True, None)
-    assert "first model" in report.reason
+    assert "no model in service" in report.reason
 
 
 def test_without_held_out_photos_nothing_tells_a_candidate_worse(
