@@ -58,7 +58,7 @@ def check_shop(
     """
     for _ in range(_TRIES):
         before = shop.current()
-        with shop.catalogue.frozen() as connection:
+        with shop.catalogue.moment() as connection:
             checks = list(_Checks(shop, before, connection, sample or Sample(), progress).all())
         if all(check.ok for check in checks) or shop.current() == before:
             break  # else a build has replaced the pair, and may have pruned what was looked at

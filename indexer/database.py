@@ -72,11 +72,9 @@ class Database:
 
     @contextmanager
     def frozen(self) -> Iterator[sqlite3.Connection]:
-        """Let this thread see the database as it is now, for as long as it likes.
+        """Provide a connection that sees the database as it is now, for as long as it is held.
 
-        All that the thread reads here meanwhile is of this moment, through the connection that is
-        provided and through every method; only its own transactions see more. Nobody waits for it,
-        but the write-ahead log grows until it ends.
+        Nobody waits for it; but the write-ahead log grows until it is given back.
 
         Raises:
             ShopError: the disk is failing, or the file is damaged.
@@ -85,10 +83,19 @@ class Database:
             connection.execute("BEGIN")
             try:
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # now in fact
-                with self._reading_through(connection):
-                    yield connection
+                yield connection
             finally:
                 connection.rollback()
+
+    @contextmanager
+    def moment(self) -> Iterator[sqlite3.Connection]:
+        """Let all that this thread reads here be of one moment, which is now, until it ends.
+
+        It holds for every method, and for the connection that is provided. Only the thread's own
+        transactions see more: whoever writes writes to what is there by then. See `frozen`.
+        """
+        with self.frozen() as connection, self._reading_through(connection):
+            yield connection
 
     def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         connection: sqlite3.Connection | None = getattr(self._bound, "connection", None)
@@ -103,7 +110,7 @@ class Database:
         return rows[0] if rows else None
 
     def _snapshot(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
-        """Yield rows as they were when the reading began, or at the thread's frozen moment.
+        """Yield rows as they were when the reading began, or as the thread's moment has them.
 
         What the thread's own transaction has written is not among them: it may go on writing.
         """

@@ -70,9 +70,9 @@ def test_a_thread_sees_what_it_writes_and_others_do_not_yet(catalogue: Catalogue
     assert catalogue.get("a") is not None
 
 
-def test_a_frozen_moment_stays_as_it_is_for_its_thread_alone(catalogue: Catalogue) -> None:
+def test_a_moment_stays_as_it_is_for_its_thread_alone(catalogue: Catalogue) -> None:
     add(catalogue, "a", "before")
-    with catalogue.frozen(), ThreadPoolExecutor(1) as pool:
+    with catalogue.moment(), ThreadPoolExecutor(1) as pool:
         pool.submit(add, catalogue, "a", "after").result()
         pool.submit(add, catalogue, "b").result()
         found = catalogue.get("a")
@@ -82,7 +82,7 @@ def test_a_frozen_moment_stays_as_it_is_for_its_thread_alone(catalogue: Catalogu
         with catalogue.transaction():
             assert catalogue.seq() == 3  # one writes to what is there now
         assert catalogue.seq() == 1
-        with catalogue.frozen():
+        with catalogue.moment():
             assert catalogue.seq() == 3
         assert catalogue.seq() == 1
     assert catalogue.seq() == 3
@@ -94,7 +94,7 @@ def test_reading_leaves_no_connection_open(catalogue: Catalogue) -> None:
     start = threading.Barrier(readers)
 
     def read() -> None:
-        with catalogue.frozen():
+        with catalogue.moment():
             start.wait()  # all of them read at one moment
             assert catalogue.get("a") is not None
 
@@ -118,7 +118,7 @@ def test_reading_leaves_no_connection_open(catalogue: Catalogue) -> None:
 def test_what_is_read_while_it_is_closed_is_given_back(catalogue: Catalogue) -> None:
     add(catalogue, "a")
     add(catalogue, "b")
-    with catalogue.frozen():
+    with catalogue.moment():
         catalogue.close()
         assert catalogue.get("a") is not None  # its moment is its own
         assert open_files(catalogue.path) > 0
@@ -131,7 +131,7 @@ def test_what_is_read_while_it_is_closed_is_given_back(catalogue: Catalogue) -> 
 
 def test_a_reader_cannot_write(catalogue: Catalogue) -> None:
     with (
-        catalogue.frozen() as connection,
+        catalogue.moment() as connection,
         pytest.raises(sqlite3.OperationalError, match="readonly"),
     ):
         connection.execute("DELETE FROM items")
