@@ -26,6 +26,7 @@ from vsearch.images import (
 Job = TypeVar("Job")
 Pixels = NDArray[np.uint8]
 
+BULK = 32  # photos that are seen and, where they are kept, committed together
 READERS = min(4, os.cpu_count() or 1)
 _BATCHES_AHEAD = 2
 
@@ -130,7 +131,10 @@ class PhotoEmbedder(Protocol):
 
     @property
     def batch_sizes(self) -> Sequence[int]:
-        """The sizes of batch that need no new compilation; the last is the best for bulk."""
+        """The numbers of photos that go through the network in one pass, ascending.
+
+        Any number is answered; these need no new compilation. The last is the best for bulk.
+        """
 
     def __call__(self, pixels: Pixels, /) -> PhotoPredictions:
         """Answer for photos of shape (n, size, size, 3)."""
@@ -188,7 +192,7 @@ def predict(
         jobs: what stands for the photos.
         read: returns a photo's pixels, or None to leave it out; runs in several threads at once.
     """
-    size = embedder.batch_sizes[-1]
+    size = max(BULK, embedder.batch_sizes[-1])
     photos = _read_ahead(jobs, read, depth=_BATCHES_AHEAD * size)
     try:
         while batch := list(islice(photos, size)):

@@ -10,6 +10,7 @@ from rich.console import Console
 from api.bulk_tagging import tag_folder
 from api.cli.classify import tags_listing, tags_tables
 from api.tagging import Tagger, Unreadable, photos_in, walk
+from indexer.embedding import BULK
 from tests.indexer.tiny_shop import OWN_OR_FOREIGN, SEVERAL, TinyEmbedder, TinyKind, painted
 from vsearch.data import Label
 
@@ -126,11 +127,11 @@ def test_photos_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     batches = tagger(LABELS, SEVERAL).batches(endless())
     while answered < 400:
         batch = next(batches)
-        assert len(batch) == TinyEmbedder.batch_sizes[-1]
+        assert len(batch) == BULK
         answered += len(batch)
         most = max(most, taken - answered)
         assert [one.photo for one in batch] == [
             bad if isinstance(one, Unreadable) else good for one in batch
         ]
     batches.close()
-    assert most <= 3 * TinyEmbedder.batch_sizes[-1]
+    assert most <= 3 * BULK

@@ -11,9 +11,15 @@ from vsearch import buckets
     [(1, [1]), (2, [8]), (8, [8]), (9, [32]), (32, [32]), (33, [32, 1]), (70, [32, 32, 8])],
 )
 def test_batches_cover_all_photos_once(photos: int, sizes: list[int]) -> None:
-    batches = buckets.plan(photos)
+    batches = buckets.plan(photos, buckets.ELSEWHERE)
     assert [size for _, _, size in batches] == sizes
     assert [index for a, b, _ in batches for index in range(a, b)] == list(range(photos))
+
+
+def test_on_a_cpu_no_pass_has_photos_that_nobody_sent() -> None:
+    assert buckets.batch_sizes() == buckets.ON_CPU  # these tests run on one
+    for photos in range(1, 9):
+        assert sum(size for _, _, size in buckets.plan(photos)) == photos
 
 
 def test_any_number_of_photos_compiles_at_most_three_programs() -> None:
@@ -28,7 +34,7 @@ def test_any_number_of_photos_compiles_at_most_three_programs() -> None:
         pixels = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones(
             (1, 4, 4, 3), np.uint8
         )
-        (means,) = buckets.run(forward, pixels)
+        (means,) = buckets.run(forward, pixels, buckets.ELSEWHERE)
         np.testing.assert_allclose(means, np.arange(count))
     assert sorted(shape[0] for shape in traces) == [1, 8, 32]
 

@@ -148,7 +148,7 @@ def test_parameters_and_outputs_stay_float32_and_convolutions_use_the_lower(
     embedder = Embedder(trained.bundle, PRECISIONS[name])
     pixels = jnp.zeros((1, 32, 32, 3), jnp.uint8)
     with jax.numpy_dtype_promotion("strict"):
-        program = jax.make_jaxpr(embedder._forward)(embedder._state, pixels)
+        program = jax.make_jaxpr(embedder._forward)(embedder._leaves, pixels)
     convolved = {
         str(v.aval.dtype)
         for equation in _all_equations(program.jaxpr)
@@ -157,7 +157,7 @@ def test_parameters_and_outputs_stay_float32_and_convolutions_use_the_lower(
     }
     assert convolved == {"float32" if name == "fp32" else "bfloat16"}
     assert {str(a.dtype) for a in program.out_avals} == {"float32"}
-    assert {str(leaf.dtype) for leaf in jax.tree.leaves(embedder._state)} == {"float32"}
+    assert {str(leaf.dtype) for leaf in jax.tree.leaves(embedder._leaves)} == {"float32"}
 
 
 def _all_equations(jaxpr: Any) -> list[Any]:
