@@ -14,8 +14,9 @@ from api import problems
 from api.limits import BodyLimit, SafeHeaders
 from api.live import LivePair, OpenSearcher, open_live
 from api.rebuilding import Rebuilder
-from api.routes import health, items, search
+from api.routes import categories, health, items, photos, search
 from api.settings import ServerSettings
+from api.thumbnails import Thumbnails
 from indexer.shop import Shop
 
 FORM_BYTES = 64 * 1024  # a request may have beside the photo: the form's fields and boundaries
@@ -61,7 +62,8 @@ def create_app(settings: ServerSettings, open_searcher: OpenSearcher = open_live
         redoc_url=None,
     )
     app.state.shop, app.state.live, app.state.settings = shop, live, settings
-    for group in (search, items, health):
+    app.state.pictures = Thumbnails(shop)
+    for group in (search, items, categories, photos, health):
         app.include_router(group.router)
     problems.install(app)
     _add_docs(app)

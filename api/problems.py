@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
-from vsearch.errors import CategoryError
+from vsearch.errors import CategoryError, FilterError
 from vsearch.images import ImageError, ImageProblem
 
 MEDIA_TYPE = "application/problem+json"
@@ -27,6 +27,8 @@ class Kind(StrEnum):
     UNKNOWN_CATEGORY = "unknown-category"
     UNKNOWN_ITEM = "unknown-item"
     NO_PHOTO = "no-photo"
+    NOT_EMBEDDED = "not-embedded"
+    INVALID_FILTER = "invalid-filter"
     NOT_BUILT = "not-built"
 
 
@@ -37,6 +39,9 @@ EXPLANATIONS: Mapping[Kind, str] = {
     Kind.UNKNOWN_CATEGORY: "The shop has no such category; GET /v1/categories lists them.",
     Kind.UNKNOWN_ITEM: "The shop has no item with this id.",
     Kind.NO_PHOTO: "The item has no catalogue photo that can be shown.",
+    Kind.NOT_EMBEDDED: "The item is new and waits for its embedding, which the next build makes.",
+    Kind.INVALID_FILTER: "`where` is not understood, or names a field that items have not; "
+    "GET /v1/fields lists the fields.",
     Kind.NOT_BUILT: "Nothing serves yet: the shop needs `vsearch train` and `vsearch build`.",
 }
 
@@ -101,6 +106,8 @@ def _handle(request: Request, error: Exception) -> JSONResponse:
         error = of_photo(error)
     elif isinstance(error, CategoryError):
         error = ProblemError(422, Kind.UNKNOWN_CATEGORY, str(error))
+    elif isinstance(error, FilterError):
+        error = ProblemError(422, Kind.INVALID_FILTER, str(error))
     elif isinstance(error, RequestValidationError):
         error = of_validation(error)
     elif not isinstance(error, HTTPException):
@@ -111,7 +118,14 @@ def _handle(request: Request, error: Exception) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Let the app answer every error with a problem detail and explain its problems."""
-    for kind in (ImageError, CategoryError, RequestValidationError, HTTPException, Exception):
+    for kind in (
+        ImageError,
+        CategoryError,
+        FilterError,
+        RequestValidationError,
+        HTTPException,
+        Exception,
+    ):
         app.add_exception_handler(kind, _handle)
     app.add_api_route("/problems/{kind}", explain, include_in_schema=False)
 

@@ -6,8 +6,8 @@ catalogue is asked every time all the same: a photo that is no longer sold is no
 
 import threading
 from contextlib import suppress
+from enum import IntEnum
 from pathlib import Path
-from typing import Literal
 
 from cachetools import LRUCache
 
@@ -16,9 +16,17 @@ from indexer.shop import Shop
 from vsearch.images import thumbnail
 from vsearch.storage import write_atomically
 
-Size = Literal[96, 192, 384, 768, 1536]
-SIZES: tuple[Size, ...] = (96, 192, 384, 768, 1536)
 MEMORY = 64 * 2**20  # bytes of pictures, some thousand of 384 pixels
+
+
+class Size(IntEnum):
+    """Pixels of the longer side."""
+
+    ICON = 96
+    SMALL = 192
+    MEDIUM = 384
+    LARGE = 768
+    FULL = 1536
 
 
 class Thumbnails:

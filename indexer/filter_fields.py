@@ -36,6 +36,11 @@ class FilterFields:
         """Return the field of this name, which may also be a column's: `Image Src`, `g:brand`."""
         return self._fields.get(name) or self._fields.get(column_name(name))
 
+    def all(self) -> list[Field]:
+        """Return all fields, the items' own first."""
+        attributes = sorted(self._fields.keys() - OWN_FIELDS.keys())
+        return [*OWN_FIELDS.values(), *(self._fields[name] for name in attributes)]
+
     def unknown(self, name: str) -> str:
         """Say that there is no field of this name, and which there are."""
         near = get_close_matches(column_name(name[:_COMPARED]), self._fields, n=3)

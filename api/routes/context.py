@@ -1,13 +1,14 @@
 """What routes need of the running server."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import Depends, Request
 
 from api.live import LivePair
-from api.schemas import PhotoUrl, ProblemDocument
+from api.schemas import ProblemDocument
 from api.settings import ServerSettings
+from api.shown import Shown
+from api.thumbnails import Thumbnails
 from indexer.shop import Shop
 
 
@@ -26,15 +27,20 @@ def _settings(request: Request) -> ServerSettings:
     return settings
 
 
-def _photo_url(request: Request) -> PhotoUrl:
-    root_path = request.scope.get("root_path", "")
-    return lambda item_id: f"{root_path}/v1/items/{quote(item_id, safe='')}/photo"
+def _shown(request: Request) -> Shown:
+    return Shown(request.app.state.shop, request.scope.get("root_path", ""))
+
+
+def _pictures(request: Request) -> Thumbnails:
+    pictures: Thumbnails = request.app.state.pictures
+    return pictures
 
 
 OpenShop = Annotated[Shop, Depends(_shop)]
 Live = Annotated[LivePair, Depends(_live)]
 Settings = Annotated[ServerSettings, Depends(_settings)]
-PhotoUrls = Annotated[PhotoUrl, Depends(_photo_url)]
+Documents = Annotated[Shown, Depends(_shown)]
+Pictures = Annotated[Thumbnails, Depends(_pictures)]
 
 
 def problems(**told: str) -> dict[int | str, dict[str, object]]:

@@ -1,15 +1,34 @@
-"""`GET /v1/categories` and `GET /v1/items/…`: what the shop sells."""
+"""`GET /v1/items` and `/v1/items/…`: what the shop sells, and what looks like it."""
 
+import time
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from api.photos import catalogue_photo
 from api.problems import Kind, ProblemError
-from api.routes.context import OpenShop, PhotoUrls, problems
-from api.schemas import CategoryTree, ItemDocument
+from api.routes.context import Documents, Live, OpenShop, Settings, problems
+from api.routes.filtered import QueryFilter
+from api.routes.pages import (
+    GROUP,
+    MIN_SCORE,
+    PAGE,
+    TOP_K,
+    Grouping,
+    Page,
+    PageSize,
+    found_groups,
+    hits_needed,
+    page_count,
+)
+from api.routes.photos import has
+from api.schemas import ItemDocument, ItemPage
+from api.schemas.answers import SimilarAnswer
+from indexer.listing import Sort, listing
 from indexer.records import Item
+from indexer.search import SearchHit
 from indexer.shop import Shop
+from vsearch.errors import CategoryError, ShopError
 from vsearch.images import ImageError, content_hash
 from vsearch.photo_problems import format_of
 
@@ -24,15 +43,55 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
 }
 CACHING = "public, max-age=300"
+NO_ITEM = "No such item."
 
 
-@router.get("/categories")
-def categories(shop: OpenShop) -> CategoryTree:
-    """Return the tree of categories with the number of items in each."""
-    return CategoryTree.of(shop.catalogue.category_counts())
+@router.get(
+    "/items",
+    responses=problems(_422="No such category or field, or the filter is not understood."),
+)
+def items(
+    shop: OpenShop,
+    documents: Documents,
+    asked: QueryFilter,
+    text: Annotated[
+        str | None,
+        Query(description="Only items that have a word of this, the best first.", max_length=400),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        Query(
+            description="A field to sort by, `-` before it for the greatest first.",
+            examples=["-price"],
+            max_length=200,
+        ),
+    ] = None,
+    page: Page = 1,
+    page_size: PageSize = 24,
+) -> ItemPage:
+    """Return a page of the items under a filter."""
+    try:
+        order = Sort.parse(shop, sort) if sort else None
+        found = listing(
+            shop,
+            asked.categories,
+            asked.where,
+            text=text,
+            sort=order,
+            start=(page - 1) * page_size,
+            count=page_size,
+        )
+    except ShopError as error:
+        raise ProblemError(422, Kind.INVALID_REQUEST, str(error)) from error
+    return ItemPage(
+        items=documents.items(found.items),
+        total=found.total,
+        page=page,
+        pages=page_count(found.total, page_size),
+    )
 
 
-# An id may hold slashes, hence `:path`; the photo's route must come first, as it is the longer one.
+# An id may hold slashes, hence `:path`; longer routes must come first.
 @router.get(
     "/items/{item_id:path}/photo",
     response_class=Response,
@@ -47,18 +106,68 @@ def item_photo(
 ) -> Response:
     """Return an item's first catalogue photo; further labelled photos are never shown."""
     data, media_type = _shown_photo(shop, _item(shop, item_id))
-    etag = f'"{content_hash(data)}"'
-    headers = {"ETag": etag, "Cache-Control": CACHING}
-    known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    if etag in known or known == ["*"]:
+    headers = {"ETag": f'"{content_hash(data)}"', "Cache-Control": CACHING}
+    if has(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type=media_type, headers=headers)
 
 
-@router.get("/items/{item_id:path}", responses=problems(_404="No such item."))
-def item(item_id: str, shop: OpenShop, photo_url: PhotoUrls) -> ItemDocument:
+@router.get(
+    "/items/{item_id:path}/similar",
+    responses=problems(
+        _404=NO_ITEM,
+        _409="The item waits for its embedding.",
+        _422="No such category or field, or the filter is not understood.",
+        _503="The shop has no model and index yet.",
+    ),
+)
+def similar(
+    item_id: str,
+    shop: OpenShop,
+    live: Live,
+    settings: Settings,
+    documents: Documents,
+    asked: QueryFilter,
+    top_k: Annotated[int, Query(ge=1, description=TOP_K)] = 10,
+    page: Annotated[int, Query(ge=1, description=PAGE)] = 1,
+    min_score: Annotated[float, Query(ge=-1, le=1, description=MIN_SCORE)] = -1.0,
+    group: Annotated[Grouping, Query(description=GROUP)] = "none",
+) -> SimilarAnswer:
+    """Return the items that look like an item, itself left out."""
+    started = time.perf_counter()
+    hits_needed(top_k, page, settings.max_top_k)
+    _item(shop, item_id)
+    searcher = live.searcher()
+
+    def search(count: int) -> list[SearchHit]:
+        return searcher.items.similar(
+            item_id,
+            top_k=count,
+            categories=asked.categories,
+            where=asked.where,
+            min_score=min_score,
+        )
+
+    try:
+        groups = found_groups(search, top_k, page, group)
+    except CategoryError:
+        raise
+    except ShopError as error:
+        raise ProblemError(409, Kind.NOT_EMBEDDED, f"{error}.") from error
+    return SimilarAnswer(
+        hits=documents.hits(groups),
+        page=page,
+        model=searcher.embedder.model_fingerprint,
+        index=searcher.version.name,
+        timings={"total": 1e3 * (time.perf_counter() - started)},
+    )
+
+
+@router.get("/items/{item_id:path}", responses=problems(_404=NO_ITEM))
+def item(item_id: str, shop: OpenShop, documents: Documents) -> ItemDocument:
     """Return an item."""
-    return ItemDocument.of(_item(shop, item_id), photo_url)
+    (document,) = documents.items([_item(shop, item_id)])
+    return document
 
 
 def _item(shop: Shop, item_id: str) -> Item:

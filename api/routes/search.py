@@ -9,9 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, UploadFile
 
 from api.problems import Kind, ProblemError
-from api.routes.context import Live, OpenShop, PhotoUrls, Settings, problems
+from api.routes.context import Documents, Live, OpenShop, Settings, problems
 from api.schemas import Prediction, SearchAnswer
 from api.settings import ServerSettings
+from indexer.grouping import Group
 from indexer.search import Restrict
 from indexer.shop import Shop
 from vsearch.images import Crop
@@ -45,7 +46,7 @@ def search(
     shop: OpenShop,
     live: Live,
     settings: Settings,
-    photo_url: PhotoUrls,
+    documents: Documents,
     top_k: Annotated[int, Form(ge=1, description="How many items to return.")] = 10,
     category: Annotated[
         list[str] | None,
@@ -75,7 +76,7 @@ def search(
         crop=_crop(crop),
         restrict=restrict,
     )
-    return SearchAnswer.of_search(result, photo_url)
+    return SearchAnswer.of_search(result, documents.hits([Group(hit) for hit in result.hits]))
 
 
 @router.post("/classify")

@@ -15,6 +15,7 @@ from indexer.embedding import Pixels
 from indexer.shop import Shop
 from tests.api.conftest import Serve
 from tests.indexer.tiny_shop import TinyEmbedder, TinyPredictions, painted
+from vsearch.images import content_hash
 
 
 def search(client: TestClient, seed: int, **fields: object) -> dict[str, Any]:
@@ -32,11 +33,19 @@ def test_a_photo_of_an_item_finds_it_first(client: TestClient) -> None:
     answer = search(client, 2)
     first = answer["hits"][0]
     assert first["score"] == pytest.approx(1, abs=1e-5)
-    assert {name: first[name] for name in ("item_id", "title", "category", "photo_url")} == {
+    pear = [f"/v1/photos/{content_hash(painted(seed))}?size=384" for seed in (2, 3)]
+    assert first == {
         "item_id": "pear",
         "title": "The pear",
         "category": "Fruit > Pear",
-        "photo_url": "/v1/items/pear/photo",
+        "further_categories": [],
+        "group_id": None,
+        "attributes": {},
+        "photo_url": pear[0],
+        "photos": pear,
+        "score": first["score"],
+        "view": {"role": "catalogue", "photo_url": pear[0]},
+        "variants": [],
     }
     scores = [hit["score"] for hit in answer["hits"]]
     assert scores == sorted(scores, reverse=True)
@@ -96,7 +105,7 @@ def test_the_tree_counts_whole_subtrees(client: TestClient) -> None:
 def test_an_item_and_its_photo_are_where_the_hit_says(client: TestClient, item_id: str) -> None:
     item = client.get(f"/v1/items/{item_id}").json()
     assert item["item_id"] == item_id
-    photo = client.get(item["photo_url"])
+    photo = client.get(f"/v1/items/{item_id}/photo")
     assert photo.headers["content-type"] == "image/png"
     seeds = {"apple": 1, "A/1": 4, "café crème": 5}
     assert photo.content == painted(seeds[item_id])  # and not the customer's photo of the apple
@@ -175,7 +184,8 @@ def test_the_description_has_examples_and_problems(client: TestClient) -> None:
 def test_a_proxys_path_is_in_every_address(serve: Serve, shop: Shop) -> None:
     client = serve(shop.path, root_path="/shop")
     answer = client.post("/v1/search", files={"photo": painted(1)}).json()
-    assert answer["hits"][0]["photo_url"] == "/shop/v1/items/apple/photo"
+    url = answer["hits"][0]["photo_url"]
+    assert url == f"/shop/v1/photos/{content_hash(painted(1))}?size=384"
     assert '"/shop/docs/assets/swagger-ui.css"' in client.get("/docs").text
     assert client.get("/v1/items/none").json()["type"] == "/shop/problems/unknown-item"
 

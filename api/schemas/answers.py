@@ -1,56 +1,14 @@
 """The documents that the HTTP API answers with; `vsearch search --json` prints the same keys."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from indexer.records import Item, Value
-from indexer.search import SearchHit, SearchResult
-from vsearch.taxonomy import CategoryPath, ancestors, format_path
+from api.schemas.items import HitDocument, PathText
+from indexer.search import SearchResult
 
-PathText = Annotated[
-    str, Field(description="A category path, root first.", examples=["Fruit > Apple"])
-]
 Probability = Annotated[float, Field(description="From 0 to 1.", examples=[0.93])]
-PhotoUrl = Callable[[str], str]  # item_id → where its catalogue photo is
-
-
-class ItemDocument(BaseModel):
-    """An item as a page needs it."""
-
-    item_id: str = Field(examples=["Granny-Smith"])
-    title: str = Field(examples=["Granny Smith"])
-    category: PathText
-    group_id: str | None = Field(description="Joins the variants of one product.", examples=[None])
-    attributes: dict[str, Value] = Field(examples=[{"country": "Italy"}])
-    photo_url: str = Field(
-        description="The item's catalogue photo.", examples=["/v1/items/Granny-Smith/photo"]
-    )
-
-    @classmethod
-    def of(cls, item: Item, photo_url: PhotoUrl) -> Self:
-        """Describe an item."""
-        return cls(
-            item_id=item.item_id,
-            title=item.title,
-            category=format_path(item.category),
-            group_id=item.group_id,
-            attributes=item.attributes,
-            photo_url=photo_url(item.item_id),
-        )
-
-
-class HitDocument(ItemDocument):
-    """An item that looks like the photo."""
-
-    score: float = Field(description="Cosine similarity; higher is better.", examples=[0.871])
-
-    @classmethod
-    def of_hit(cls, hit: SearchHit, photo_url: PhotoUrl) -> Self:
-        """Describe a hit."""
-        return cls(**ItemDocument.of(hit.item, photo_url).model_dump(), score=hit.score)
 
 
 class LabelDocument(BaseModel):
@@ -140,43 +98,21 @@ class SearchAnswer(Prediction):
     hits: list[HitDocument] = Field(description="Best first; each item once.")
 
     @classmethod
-    def of_search(cls, result: SearchResult, photo_url: PhotoUrl) -> Self:
-        """Describe a whole answer."""
-        hits = [HitDocument.of_hit(hit, photo_url) for hit in result.hits]
+    def of_search(cls, result: SearchResult, hits: Sequence[HitDocument]) -> Self:
+        """Describe a whole answer, whose hits are described already."""
         return cls.model_validate(result.to_json() | {"hits": hits})
 
 
-class CategoryNode(BaseModel):
-    """A category with everything below it."""
+class SimilarAnswer(BaseModel):
+    """The items that look like an item."""
 
-    name: str = Field(examples=["Fruit"])
-    path: PathText
-    items: int = Field(description="Items in the whole subtree.", examples=[28])
-    children: list["CategoryNode"] = Field(examples=[[]])
-
-
-class CategoryTree(BaseModel):
-    """The shop's categories."""
-
-    items: int = Field(description="Items in the shop.", examples=[81])
-    children: list[CategoryNode]
-
-    @classmethod
-    def of(cls, counts: Mapping[CategoryPath, int]) -> Self:
-        """Build the tree from the items that lie in each category directly."""
-        totals: Counter[CategoryPath] = Counter()
-        for path, items in counts.items():
-            totals.update(dict.fromkeys(ancestors(path), items))
-        nodes: dict[CategoryPath, CategoryNode] = {}
-        tree = cls(items=sum(counts.values()), children=[])
-        for path in sorted(totals):  # a parent comes before its children
-            node = CategoryNode(
-                name=path[-1], path=format_path(path), items=totals[path], children=[]
-            )
-            nodes[path] = node
-            siblings = nodes[path[:-1]].children if len(path) > 1 else tree.children
-            siblings.append(node)
-        return tree
+    hits: list[HitDocument] = Field(description="Best first; each item once.")
+    page: int = Field(examples=[1])
+    model: str = Field(description="The model_fingerprint.", examples=["3f9a0c1d2e4b5a69"])
+    index: str = Field(description="The index version.", examples=["20260103T101500-9c1d2e4b"])
+    timings: dict[str, float] = Field(
+        description="Milliseconds by stage.", examples=[{"total": 1.6}]
+    )
 
 
 class Health(BaseModel):

@@ -1,0 +1,112 @@
+"""`GET /v1/categories`, `/v1/facets` and `/v1/fields`: what menus and filters are made of."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.problems import Kind, ProblemError
+from api.routes.context import OpenShop, problems
+from api.routes.filtered import QueryFilter
+from api.schemas import CategoryTree
+from api.schemas.facets import (
+    FacetsDocument,
+    FieldDocument,
+    FieldsDocument,
+    facet_documents,
+    field_name,
+)
+from indexer.facets import CategoryFacet, facets
+from indexer.filter_syntax import CATEGORY, OWN_FIELDS, Field, fields_of
+from indexer.row_mask import within
+from indexer.shop import Shop
+
+MAX_FACETS = 20
+MOST_VALUES = 200  # of a text field, to be a facet that nobody has asked for by name
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["catalogue"],
+    responses=problems(_422="There is no such category or field, or the filter is not understood."),
+)
+
+
+@router.get("/categories")
+def categories(shop: OpenShop, asked: QueryFilter) -> CategoryTree:
+    """Return the tree of categories with the number of items in each, under a filter if asked."""
+    wanted = within(asked.categories, asked.where)
+    fields = {CATEGORY, *(fields_of(wanted) if wanted else ())}
+    columns = shop.columns.current(fields)
+    (facet,) = facets(columns, [CATEGORY], wanted, multi_select=False)
+    counts = facet.counts if isinstance(facet, CategoryFacet) else ()
+    total = int(columns.mask(wanted).sum())
+    return CategoryTree.of({one.path: (one.own, one.subtree) for one in counts}, total)
+
+
+@router.get("/facets")
+def counted(
+    shop: OpenShop,
+    asked: QueryFilter,
+    field: Annotated[
+        list[str] | None,
+        Query(
+            description="A field to count by; repeat it for several. None: all that have few "
+            "enough values to choose from.",
+            examples=["colour"],
+        ),
+    ] = None,
+    top: Annotated[int, Query(ge=1, le=200, description="How many values of a text field.")] = 20,
+) -> FacetsDocument:
+    """Count the items under a filter by the values of fields.
+
+    A facet passes over its own selection: who has chosen red still sees how many blue ones there
+    are.
+    """
+    fields = facet_fields(shop, field)
+    wanted = within(asked.categories, asked.where)
+    columns = shop.columns.current({*fields, *(fields_of(wanted) if wanted else ())})
+    counts = facets(columns, fields, wanted, top=top)
+    return FacetsDocument(total=int(columns.mask(wanted).sum()), facets=facet_documents(counts))
+
+
+@router.get("/fields")
+def fields(shop: OpenShop) -> FieldsDocument:
+    """Return the fields that `where` may ask for and facets can count by."""
+    known = shop.columns.fields().all()
+    return FieldsDocument(
+        fields=[
+            FieldDocument(name=f.name, display_name=field_name(f.name), kind=f.kind) for f in known
+        ]
+    )
+
+
+def facet_fields(shop: Shop, names: list[str] | None) -> list[Field]:
+    """Return the fields of facets; without names the category and all that can be chosen from.
+
+    Raises:
+        ProblemError: 422, there is no such field, or too many are asked for.
+    """
+    known = shop.columns.fields()
+    if not names:
+        return _choosable(shop, known.all())
+    if len(names) > MAX_FACETS:
+        told = f"{len(names)} facets are asked for, at most {MAX_FACETS} are counted at a time."
+        raise ProblemError(422, Kind.INVALID_REQUEST, told)
+    found = [known.find(name) for name in names]
+    for name, field in zip(names, found, strict=True):
+        if field is None:
+            raise ProblemError(
+                422, Kind.INVALID_REQUEST, f"No facet “{name}”: {known.unknown(name)}."
+            )
+    return list(dict.fromkeys(field for field in found if field is not None))
+
+
+def _choosable(shop: Shop, known: list[Field]) -> list[Field]:
+    """Return the category, and the attributes that have two values or more but not too many."""
+    attributes = [field for field in known if field.name not in OWN_FIELDS]
+    columns = shop.columns.current(attributes).columns
+    chosen = [
+        field
+        for field in attributes
+        if 1 < len(columns[field].entries) <= MOST_VALUES or field.kind == "number"
+    ]
+    return [CATEGORY, *chosen][:MAX_FACETS]

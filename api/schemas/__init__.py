@@ -1,0 +1,20 @@
+"""The documents that the HTTP API takes and answers with.
+
+Where the command line tells the same thing, `--json` prints the same keys.
+"""
+
+from api.schemas.answers import Health, Prediction, ProblemDocument, SearchAnswer
+from api.schemas.categories import CategoryNode, CategoryTree
+from api.schemas.items import HitDocument, ItemDocument, ItemPage
+
+__all__ = [
+    "CategoryNode",
+    "CategoryTree",
+    "Health",
+    "HitDocument",
+    "ItemDocument",
+    "ItemPage",
+    "Prediction",
+    "ProblemDocument",
+    "SearchAnswer",
+]
