@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
 from indexer import upsert
+from indexer.category_edits_records import CategoryEdits
 from indexer.decisions import Decisions
 from indexer.embedding_cache import EmbeddingCache
-from indexer.filter_queries import FilterQueries
 from indexer.import_notes import ImportNotes, insert_rejects
 from indexer.look_cache import LookCache
 from indexer.records import (
@@ -50,7 +50,7 @@ class Catalogue(
     ImportNotes,
     Removals,
     EmbeddingCache,
-    FilterQueries,
+    CategoryEdits,
     LookCache,
     Decisions,
     ViewQueries,

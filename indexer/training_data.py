@@ -121,12 +121,13 @@ def _labels(named: Sequence[_Named], columns: Sequence[str]) -> tuple[Label, ...
 
     def place(name: str) -> CategoryPath:
         placed = len(columns) == 1 or column_of[name] in PLACES
-        return _common_ancestor(paths[name]) if placed else ()
+        return common_ancestor(paths[name]) if placed else ()
 
     return tuple(Label(name, place(name), column_of[name]) for name in in_order(trainable))
 
 
-def _common_ancestor(paths: Collection[CategoryPath]) -> CategoryPath:
+def common_ancestor(paths: Collection[CategoryPath]) -> CategoryPath:
+    """Return the deepest category that holds all of some; () where that is the whole shop."""
     first, last = min(paths), max(paths)
     levels = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     return tuple(name for name, _ in levels)
