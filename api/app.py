@@ -14,7 +14,7 @@ from api import problems
 from api.limits import BodyLimit, SafeHeaders
 from api.live import LivePair, OpenSearcher, open_live
 from api.rebuilding import Rebuilder
-from api.routes import categories, health, items, photos, search
+from api.routes import categories, health, items, photos, search, writing
 from api.settings import ServerSettings
 from api.thumbnails import Thumbnails
 from indexer.shop import Shop
@@ -63,7 +63,7 @@ def create_app(settings: ServerSettings, open_searcher: OpenSearcher = open_live
     )
     app.state.shop, app.state.live, app.state.settings = shop, live, settings
     app.state.pictures = Thumbnails(shop)
-    for group in (search, items, categories, photos, health):
+    for group in (search, items, categories, photos, writing, health):
         app.include_router(group.router)
     problems.install(app)
     _add_docs(app)

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     NO_PHOTO = "no-photo"
     NOT_EMBEDDED = "not-embedded"
     INVALID_FILTER = "invalid-filter"
+    REJECTED_ITEM = "rejected-item"
+    BUSY = "busy"
     NOT_BUILT = "not-built"
 
 
@@ -42,6 +44,8 @@ EXPLANATIONS: Mapping[Kind, str] = {
     Kind.NOT_EMBEDDED: "The item is new and waits for its embedding, which the next build makes.",
     Kind.INVALID_FILTER: "`where` is not understood, or names a field that items have not; "
     "GET /v1/fields lists the fields.",
+    Kind.REJECTED_ITEM: "The item, or a photo of it, cannot be taken in; it stays as it was.",
+    Kind.BUSY: "The server cannot take this at the moment: ask again after `Retry-After` seconds.",
     Kind.NOT_BUILT: "Nothing serves yet: the shop needs `vsearch train` and `vsearch build`.",
 }
 

@@ -1,0 +1,83 @@
+"""`PUT`, `POST` and `DELETE` of items: changes that are found, or gone, when they are answered."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from api.problems import Kind, ProblemError
+from api.routes.context import Live, OpenShop, problems
+from api.schemas.writing import (
+    DeletedDocument,
+    ItemInput,
+    ItemsInput,
+    NamedItem,
+    UpsertDocument,
+)
+from api.taking_in import take_in
+from indexer.embedding import PhotoEmbedder
+from vsearch.errors import FingerprintMismatchError
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["changes"],
+    responses=problems(
+        _413="The request has too many bytes.",
+        _422="An item, or a photo of it, cannot be taken in.",
+        _503="Another model is just taking over: ask again.",
+    ),
+)
+
+ItemPath = Annotated[str, Path(min_length=1, max_length=200, examples=["Granny-Smith"])]
+
+
+@router.put("/items/{item_id:path}")
+def put(item_id: ItemPath, item: ItemInput, shop: OpenShop, live: Live) -> UpsertDocument:
+    """Add or change an item with all its photos, so that it is found when this is answered."""
+    named = NamedItem.model_construct(item_id=item_id, **dict(item))
+    told = _taken_in(shop, live, [named])
+    if told.rejected:
+        first = told.rejected[0]
+        raise ProblemError(
+            422,
+            Kind.REJECTED_ITEM,
+            f"Item “{item_id}” was not taken in: {first.reason}",
+            errors=[{"field": one.field, "message": one.reason} for one in told.rejected],
+        )
+    return told
+
+
+@router.post("/items")
+def post(given: ItemsInput, shop: OpenShop, live: Live) -> UpsertDocument:
+    """Add or change several items; one that cannot be taken in does not stop the others."""
+    return _taken_in(shop, live, given.items)
+
+
+@router.delete("/items/{item_id:path}", responses=problems(_404="No such item."))
+def delete(item_id: ItemPath, shop: OpenShop) -> DeletedDocument:
+    """Take an item out with its photos: no search finds it from now on."""
+    report = shop.delete([item_id])
+    if report.unknown:
+        raise ProblemError(404, Kind.UNKNOWN_ITEM, f"The shop has no item “{item_id}”.")
+    return DeletedDocument(item_id=item_id, photos_deleted=report.photos_deleted)
+
+
+def _taken_in(shop: OpenShop, live: Live, items: list[NamedItem]) -> UpsertDocument:
+    try:
+        report, rejected = take_in(shop, items, _embedder(shop, live))
+    except FingerprintMismatchError as error:
+        told = "Another model is just taking over: ask again in a few seconds."
+        raise ProblemError(503, Kind.BUSY, told, headers={"Retry-After": "3"}) from error
+    return UpsertDocument(
+        added=report.added,
+        changed=report.changed,
+        unchanged=report.unchanged,
+        searchable=report.searchable,
+        waiting=report.waiting,
+        embedded=report.embedded,
+        rejected=rejected,
+    )
+
+
+def _embedder(shop: OpenShop, live: Live) -> PhotoEmbedder | None:
+    """Return the network that serves; None before the first build."""
+    return live.searcher().embedder if shop.current().index is not None else None
