@@ -6,6 +6,7 @@ VsearchError
 ├── WeightsError            weights that do not fit the network
 ├── BundleError             a model folder that is damaged or of another kind
 ├── FaissError              FAISS is not installed, or its GPU libraries are missing (indexer)
+├── DeviceError             no GPU, too little room on it, or a call of it that failed
 ├── FingerprintMismatchError  vectors of one model against an index of another
 └── ShopError               a shop folder, its settings or its state (indexer)
     ├── ManifestError       a manifest that cannot be read as a whole
@@ -33,6 +34,10 @@ class WeightsError(VsearchError):
 
 class BundleError(VsearchError):
     """A model folder that is damaged, incomplete or of an unknown version."""
+
+
+class DeviceError(VsearchError):
+    """There is no GPU, it has too little room, or a call of it has failed."""
 
 
 class FingerprintMismatchError(VsearchError):
