@@ -1,18 +1,20 @@
 """Embeddings in, the shop's items out: one index version with all that has changed since."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.filter_syntax import Filter
+from indexer.filter_syntax import Field, Filter
 from indexer.fusion import fused
 from indexer.live_rows import LiveRows, RowFollower
+from indexer.moments import Moment, Moments
 from indexer.nearest_rows import NearestRows, nearest_rows
 from indexer.records import Item
 from indexer.search_hits import SearchHit
-from indexer.selection import RowSelector, Selection, rows_of_items, some_rows
+from indexer.selection import RowSelector, Selection, asked_fields, rows_of_items, some_rows
 from indexer.shop import Shop
 from indexer.versions import IndexVersion
 from vsearch.errors import CategoryError, ShopError
@@ -35,12 +37,32 @@ class ItemSearch:
         self.shop = shop
         self.version = version
         self._follower = RowFollower(shop.catalogue, version)
+        self._moments = Moments(self._follower, shop.columns)
         self._selector = RowSelector(shop.columns, version)
+
+    def moment(
+        self,
+        categories: Sequence[CategoryPath] = (),
+        where: Filter | None = None,
+        *,
+        also: Collection[Field] = (),
+    ) -> AbstractContextManager[Moment]:
+        """Let all that this thread asks here, until it ends, be answered as of one moment.
+
+        Each question alone is. Nobody waits for it, but it is to be short.
+
+        Args:
+            categories: those that will be asked for.
+            where: likewise.
+            also: further fields of items that will be looked at.
+        """
+        return self._moments.now({*asked_fields(categories, where), *also})
 
     def nearest(self, embeddings: NDArray[np.float32], k: int) -> NearestRows:
         """Return the `k` nearest views of all, of embeddings (n, dim) float32 of unit length."""
-        live = self._follower.current()
-        return nearest_rows(self.version, live, self._selector.select(live), embeddings, k)
+        with self.moment() as now:
+            chosen = self._selector.select(now)
+            return nearest_rows(self.version, now.live, chosen, embeddings, k)
 
     def live_rows(self) -> LiveRows:
         """Return the rows that count now: those of the version that are dead, and the delta."""
@@ -48,8 +70,9 @@ class ItemSearch:
 
     def any_within(self, category: CategoryPath) -> bool:
         """Say whether a search within a category finds any view."""
-        chosen = self._selector.select(self._follower.current(), [category])
-        return chosen.count + len(chosen.delta) > 0
+        with self.moment([category]) as now:
+            chosen = self._selector.select(now, [category])
+            return chosen.count + len(chosen.delta) > 0
 
     def usual_rows(self, top_k: int) -> int:
         """Return how many rows hold `top_k` items if the first have no more views than is usual."""
@@ -89,12 +112,12 @@ class ItemSearch:
             CategoryError: the shop has no such category.
         """
         self.check(top_k, categories)
-        live = self._follower.current()
-        if among is None:
-            chosen = self._selector.select(live, categories, where)
-        else:
-            chosen = some_rows(among, live)
-        return self._grouped(embeddings, top_k, live, chosen, min_score, leave_out, first)
+        with self.moment(categories, where) as now:
+            if among is None:
+                chosen = self._selector.select(now, categories, where)
+            else:
+                chosen = some_rows(among, now.live)
+            return self._grouped(embeddings, top_k, now.live, chosen, min_score, leave_out, first)
 
     def with_text(
         self,
@@ -121,11 +144,13 @@ class ItemSearch:
             CategoryError: the shop has no such category.
         """
         depth = max(_FUSED, top_k)
-        (alike,) = self.hits(embedding[None], depth, categories, where=where, min_score=min_score)
-        worded = self._items_with(text, depth, categories, where)
-        live = self._follower.current()
-        chosen = rows_of_items(self.version, np.array(worded, np.int64), live)
-        (seen,) = self._grouped(embedding[None], depth, live, chosen, min_score)
+        with self.moment(categories, where) as now:
+            (alike,) = self.hits(
+                embedding[None], depth, categories, where=where, min_score=min_score
+            )
+            worded = self._items_with(text, depth, self._selector.matching(now, categories, where))
+            chosen = rows_of_items(self.version, np.array(worded, np.int64), now.live)
+            (seen,) = self._grouped(embedding[None], depth, now.live, chosen, min_score)
         hits = {hit.item.key: hit for hit in (*alike, *seen)}
         ranked = fused([[hit.item.key for hit in alike], [key for key in worded if key in hits]])
         return [hits[key] for key in ranked[:top_k]]
@@ -147,6 +172,20 @@ class ItemSearch:
             ShopError: there is no such item, it cannot be sold, or it waits for its embedding.
             CategoryError: the shop has no such category.
         """
+        with self.moment(categories, where):
+            key, embedding = self._embedding_of(item_id)
+            (hits,) = self.hits(
+                embedding[None],
+                top_k,
+                categories,
+                where=where,
+                min_score=min_score,
+                leave_out=[key],
+            )
+        return hits
+
+    def _embedding_of(self, item_id: str) -> tuple[int, NDArray[np.float32]]:
+        """Return the key of an item and the embedding of its first view, (dim,) float32."""
         item = self.shop.catalogue.get(item_id)
         if item is None or item.state != "ok":
             told = f": it is rejected, {item.reason}" if item else ""
@@ -156,15 +195,7 @@ class ItemSearch:
         vectors = [v.vector for v in views.get(item.key, {}).values() if v.vector is not None]
         if not vectors:
             raise ShopError(f"item “{item_id}” waits for its embedding: run `vsearch build`")
-        (hits,) = self.hits(
-            vectors[0][None],
-            top_k,
-            categories,
-            where=where,
-            min_score=min_score,
-            leave_out=[item.key],
-        )
-        return hits
+        return item.key, vectors[0]
 
     def _grouped(
         self,
@@ -202,10 +233,9 @@ class ItemSearch:
         return hits
 
     def _items_with(
-        self, text: str, most: int, categories: Sequence[CategoryPath], where: Filter | None
+        self, text: str, most: int, fits: Callable[[NDArray[np.int64]], NDArray[np.bool_]]
     ) -> list[int]:
-        """Return the items that have a word of the text and fit the filter, the best first."""
-        fits = self._selector.matching(categories, where)
+        """Return the items that have a word of the text and fit, the best first."""
         found: list[int] = []
         keys = self.shop.catalogue.items_by_text(text)
         while len(found) < most and (some := list(islice(keys, _LOOKED_UP))):

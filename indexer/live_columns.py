@@ -45,9 +45,10 @@ class LiveColumns:
         One that came in since the last of them may be missing: its path is as it was.
         """
         sequence = self._catalogue.tree_seq()
-        if self._paths[0] != sequence:
-            self._paths = sequence, self._catalogue.categories()
-        return self._paths[1]
+        paths = self._paths  # once: another thread may look at another moment
+        if paths[0] != sequence:
+            self._paths = paths = sequence, self._catalogue.categories()
+        return paths[1]
 
     def fields(self) -> FilterFields:
         """Return the fields that filters of this shop may ask for, as they are now."""
@@ -66,27 +67,35 @@ class LiveColumns:
 
     def current(self, fields: Collection[Field] = ()) -> ItemColumns:
         """Return columns, these among them, with all changes that are committed by now."""
-        columns = self._columns
+        while True:
+            with self._catalogue.moment():
+                if (columns := self.at_this_moment(fields)) is not None:
+                    return columns
+
+    def at_this_moment(self, fields: Collection[Field] = ()) -> ItemColumns | None:
+        """Return columns as of the moment that this thread has open (see `Database`).
+
+        None where another thread has asked at a later one already.
+        """
+        columns, sequence = self._columns, self._catalogue.seq()
         read = columns is not None and columns.columns.keys() >= set(fields)
-        if columns and read and columns.sequence == self._catalogue.seq():
+        if columns and read and columns.sequence == sequence:
             return columns
         with self._lock:
-            columns = self._caught_up(self._with_fields(self._columns, fields))
-            self._columns = columns
-            return columns
+            if self._columns and self._columns.sequence > sequence:
+                return None
+            self._columns = self._with_fields(self._columns, fields)
+            return self._columns
 
     def _with_fields(self, columns: ItemColumns | None, fields: Iterable[Field]) -> ItemColumns:
         new = [f for f in sorted(set(fields), key=repr) if not columns or f not in columns.columns]
         if columns is None:
             return self._read(new)
+        columns = self._caught_up(columns)
         return columns.with_fields_of(self._read(new)) if new else columns
 
     def _read(self, fields: Sequence[Field]) -> ItemColumns:
-        """Read fields of all items.
-
-        What is read is at least as new as the sequence, which is asked for first: whatever changes
-        in between is read once more by `_caught_up`.
-        """
+        """Read fields of all items."""
         sequence = self._catalogue.seq()
         keys, live = array("q"), array("b")
         codes = [_Codes(field) for field in fields]

@@ -78,7 +78,7 @@ class RowFollower:
     """
 
     def __init__(self, catalogue: Catalogue, version: IndexVersion) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._version = version
         self._lock = threading.Lock()
         none = np.zeros(version.manifest.rows, np.bool_)
@@ -88,16 +88,29 @@ class RowFollower:
 
     def current(self) -> LiveRows:
         """Return the rows that count, with all changes that are committed by now."""
-        if self._rows.marks == self._catalogue.marks():
+        while True:
+            with self.catalogue.moment():
+                if (rows := self.at_this_moment()) is not None:
+                    return rows
+
+    def at_this_moment(self) -> LiveRows | None:
+        """Return the rows that count at the moment that this thread has open (see `Database`).
+
+        None where another thread has asked at a later one already.
+        """
+        now = self.catalogue.marks()
+        if self._rows.marks == now:
             return self._rows
         with self._lock:
-            # Asked for first: what comes in between is looked at once more next time.
-            _, embedding = self._catalogue.marks()
-            sequence, changed = self._catalogue.changed_since(self._rows.marks[0])
-            embedded = self._catalogue.embedded_since(
-                self._rows.marks[1], self._version.embedding_fingerprint
-            )
-            self._rows = self._caught_up((sequence, embedding), list({*changed, *embedded}))
+            before = self._rows.marks
+            if before[0] > now[0] or before[1] > now[1]:
+                return None
+            if before != now:
+                _, changed = self.catalogue.changed_since(before[0])
+                embedded = self.catalogue.embedded_since(
+                    before[1], self._version.embedding_fingerprint
+                )
+                self._rows = self._caught_up(now, list({*changed, *embedded}))
             return self._rows
 
     def _caught_up(self, marks: tuple[int, int], changed: Sequence[int]) -> LiveRows:
@@ -105,7 +118,7 @@ class RowFollower:
         for start in range(0, len(changed), _BLOCK):
             keys = changed[start : start + _BLOCK]
             rows_of = self._rows_of(keys)
-            views = self._catalogue.embedded_views(
+            views = self.catalogue.embedded_views(
                 keys, self._version.manifest.views, self._version.embedding_fingerprint
             )
             for key in keys:

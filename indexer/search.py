@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from indexer.classes import Classes, classes_of
 from indexer.close_matches import same_photo
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
-from indexer.filter_syntax import Filter
+from indexer.filter_syntax import CATEGORY, Filter
 from indexer.item_search import ItemSearch
 from indexer.nearest_rows import NearestRows
 from indexer.restriction import Restriction, likely_categories
@@ -122,28 +122,35 @@ class Searcher:
         self.items.check(top_k, categories)
         predictions, timings = self._embed(data, crop)
         started = time.perf_counter()
-        plain = text is None and restrict == "off" and not categories and where is None
+        unfiltered = text is None and not categories and where is None
+        likely, plain = unfiltered and restrict == "auto", unfiltered and restrict == "off"
         k = max(VIEWS, min(self.items.usual_rows(top_k), _FIRST)) if plain else VIEWS
-        first = self.items.nearest(predictions.embeddings, k)
         restricted = None
-        if text is not None:
-            hits = self.items.with_text(
-                predictions.embeddings[0], text, top_k, categories, where=where, min_score=min_score
-            )
-        elif restrict == "auto" and not categories and where is None:
-            (hits,), (restricted,) = self.search_likely(
-                predictions.embeddings, predictions.shares, top_k, min_score=min_score
-            )
-        else:
-            (hits,) = self.items.hits(
-                predictions.embeddings,
-                top_k,
-                categories,
-                where=where,
-                min_score=min_score,
-                first=first if plain else None,
-            )
-        same = None if crop else same_photo(self.shop, data, hits)
+        with self.items.moment(categories, where, also=[CATEGORY] if likely else []):
+            first = self.items.nearest(predictions.embeddings, k)
+            if text is not None:
+                hits = self.items.with_text(
+                    predictions.embeddings[0],
+                    text,
+                    top_k,
+                    categories,
+                    where=where,
+                    min_score=min_score,
+                )
+            elif likely:
+                (hits,), (restricted,) = self.search_likely(
+                    predictions.embeddings, predictions.shares, top_k, min_score=min_score
+                )
+            else:
+                (hits,) = self.items.hits(
+                    predictions.embeddings,
+                    top_k,
+                    categories,
+                    where=where,
+                    min_score=min_score,
+                    first=first if plain else None,
+                )
+            same = None if crop else same_photo(self.shop, data, hits)
         shown = self._result(predictions, first)
         timings["search"] = 1e3 * (time.perf_counter() - started)
         timings["total"] = sum(timings.values())

@@ -13,10 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.filter_syntax import CATEGORY, Filter, fields_of
+from indexer.filter_syntax import CATEGORY, Field, Filter, fields_of
 from indexer.item_columns import ItemColumns
 from indexer.live_columns import LiveColumns
 from indexer.live_rows import LiveRows
+from indexer.moments import Moment
 from indexer.row_mask import RowMask, within
 from indexer.vector_index import RowRange
 from indexer.versions import IndexVersion
@@ -51,6 +52,14 @@ def rows_of_items(version: IndexVersion, keys: NDArray[np.int64], live: LiveRows
     return _of_mask(np.isin(version.item_keys, keys) & ~live.dead, delta)
 
 
+def asked_fields(
+    categories: Sequence[CategoryPath] = (), where: Filter | None = None
+) -> frozenset[Field]:
+    """Return the fields of items that a selection by these looks at."""
+    wanted = within(categories, where)
+    return frozenset() if wanted is None else frozenset(fields_of(wanted))
+
+
 def _of_mask(mask: NDArray[np.bool_], delta: NDArray[np.int64]) -> Selection:
     bounds = RowMask(mask).bounds  # ascending
     hull = ((int(bounds[0, 0]), int(bounds[-1, 1])),) if len(bounds) else ()
@@ -67,21 +76,23 @@ class RowSelector:
         self._placed: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def select(
-        self, live: LiveRows, categories: Sequence[CategoryPath] = (), where: Filter | None = None
+        self, now: Moment, categories: Sequence[CategoryPath] = (), where: Filter | None = None
     ) -> Selection:
         """Return the rows of items within any of the categories for which a filter holds.
 
         Args:
-            live: the rows that count.
+            now: the moment, with the fields that `asked_fields` tells.
             categories: an item is within one by its primary or by a further path; none: all.
             where: the filter; None: none.
         """
+        live = now.live
         everything = np.arange(len(live.item_keys))
         if where is None and not categories:
             return self._alive(None, None, live, everything)
         wanted = within(categories, where)
         assert wanted is not None  # one of the two is asked for
-        columns = self._columns.current(fields_of(wanted))
+        columns = now.columns
+        assert columns is not None  # so its fields are there
         held = np.append(columns.mask(wanted), False)  # the last one for items that are gone
         delta = everything[held[_places(columns.keys, live.item_keys)]]
         ranges = tuple(self._version.ranges(categories, self._columns.category_paths()))
@@ -91,13 +102,14 @@ class RowSelector:
         return self._alive(None, mask, live, delta)
 
     def matching(
-        self, categories: Sequence[CategoryPath] = (), where: Filter | None = None
+        self, now: Moment, categories: Sequence[CategoryPath] = (), where: Filter | None = None
     ) -> Callable[[NDArray[np.int64]], NDArray[np.bool_]]:
         """Return what says for which of some items, by key, a filter holds."""
         wanted = within(categories, where)
         if wanted is None:
             return lambda keys: np.ones(len(keys), np.bool_)
-        columns = self._columns.current(fields_of(wanted))
+        columns = now.columns
+        assert columns is not None  # so its fields are there
         held = np.append(columns.mask(wanted), False)  # the last one for items that are gone
         return lambda keys: held[_places(columns.keys, keys)]
 
