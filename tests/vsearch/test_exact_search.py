@@ -1,6 +1,7 @@
 """Exact search over rows on a device: against NumPy, with few programs, on JAX's CPU."""
 
 from functools import cache
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -114,17 +115,17 @@ def test_ranges_of_any_length_and_place_share_a_few_programs(
     monkeypatch.setattr(exact_search, "_TURN", 16)  # in proportion to such small chunks
     rows, rng = placed(unit_rows(0, 700, 8)), np.random.default_rng(0)
 
-    def ask(times: int) -> None:
-        for _ in range(times):
-            start, stop = np.sort(rng.choice(701, 2, replace=False)).tolist()
-            queries = unit_rows(2, int(rng.integers(1, 10)), 8).astype(np.float16)
-            rows.search(queries, [(start, stop, int(rng.integers(1, 33)))])
+    def ask(count: int, start: int, stop: int, take: int) -> None:
+        queries = unit_rows(2, count, 8).astype(np.float16)
+        rows.search(queries, [(start, stop, take)])
 
-    ask(40)
-    every = {(count, chunk, take) for count in (1, 4) for chunk in (64, 256) for take in (8, 32)}
-    assert set(traced) == every
+    for count, length, take in product((1, 3, 9), (50, 500), (5, 20)):
+        ask(count, 100, 100 + length, take)
+    assert set(traced) == set(product((1, 4), (64, 256), (8, 32)))
     before = len(traced)
-    ask(20)
+    for _ in range(40):
+        start, stop = np.sort(rng.choice(701, 2, replace=False)).tolist()
+        ask(int(rng.integers(1, 10)), start, stop, int(rng.integers(1, 33)))
     assert len(traced) == before
 
 
