@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,36 @@ from vsearch.errors import FingerprintMismatchError, ShopError, VersionError
 from vsearch.images import Crop, load
 from vsearch.taxonomy import CategoryPath
 
-__all__ = ["Restrict", "SearchHit", "SearchResult", "Searcher"]
+__all__ = ["Asked", "Restrict", "SearchHit", "SearchResult", "Searcher"]
 
 Restrict = Literal["off", "auto"]
+TOP_K = 10
 
 _FIRST = 1024  # rows searched for at first, even where somebody asks for a billion items
+
+
+class Asked(TypedDict, total=False):
+    """Which items a search is for.
+
+    Attributes:
+        top_k: how many items, `TOP_K` by default; all of them are found wherever so many are left.
+        categories: only items within one of these, by their primary path or a further one; none:
+            all.
+        restrict: “auto” looks within the likely categories first, and further where none is clear
+            or they hold too few items. Filters that are asked for go before it.
+        where: only items for which this filter holds (see `indexer.filters`); None: all.
+        min_score: only items with a view whose cosine similarity reaches this.
+        text: words that the items are to have in title, attributes or category, “blue striped”;
+            what they find and what looks alike are joined by reciprocal rank. Then scores need not
+            fall from hit to hit, and the search is not restricted.
+    """
+
+    top_k: int
+    categories: Sequence[CategoryPath]
+    restrict: Restrict
+    where: Filter | None
+    min_score: float
+    text: str | None
 
 
 class Searcher:
@@ -88,40 +113,55 @@ class Searcher:
         return cls(shop, embedder or load_embedder(shop, current.model), version)
 
     def search(
-        self,
-        data: bytes,
-        *,
-        top_k: int = 10,
-        categories: Sequence[CategoryPath] = (),
-        crop: Crop | None = None,
-        restrict: Restrict = "off",
-        where: Filter | None = None,
-        min_score: float = -1.0,
-        text: str | None = None,
+        self, data: bytes, *, crop: Crop | None = None, **asked: Unpack[Asked]
     ) -> SearchResult:
         """Return what the photo shows and the items that look like it.
 
         Args:
             data: the photo's file.
-            top_k: how many items; all of them are found wherever so many are left.
-            categories: only items within one of these, by their primary path or a further one;
-                none: all.
             crop: the part of the photo to look at.
-            restrict: “auto” looks within the likely categories first, and further where none is
-                clear or they hold too few items. Filters that are asked for go before it.
-            where: only items for which this filter holds (see `indexer.filters`); None: all.
-            min_score: only items with a view whose cosine similarity reaches this.
-            text: words that the items are to have in title, attributes or category, “blue
-                striped”; what they find and what looks alike are joined by reciprocal rank. Then
-                scores need not fall from hit to hit, and the search is not restricted.
+            asked: which items; see `Asked`.
 
         Raises:
             ImageError: the photo cannot be used.
             CategoryError: the shop has no such category.
         """
-        self.items.check(top_k, categories)
+        self.items.check(asked.get("top_k", TOP_K), asked.get("categories", ()))
         predictions, timings = self._embed(data, crop)
         started = time.perf_counter()
+        result = self.answer(predictions, data=None if crop else data, **asked)
+        timings["search"] = 1e3 * (time.perf_counter() - started)
+        timings["total"] = sum(timings.values())
+        return replace(result, timings=timings)
+
+    def answer(
+        self,
+        predictions: PhotoPredictions,
+        *,
+        data: bytes | None = None,
+        top_k: int = TOP_K,
+        categories: Sequence[CategoryPath] = (),
+        restrict: Restrict = "off",
+        where: Filter | None = None,
+        min_score: float = -1.0,
+        text: str | None = None,
+    ) -> SearchResult:
+        """Return what a photo shows and the items that look like it, without timings.
+
+        Args:
+            predictions: what the network says of the photo, one row.
+            data: the photo's file, to tell that the catalogue has this very photo; None: not told.
+            top_k: see `Asked`, as are the others.
+            categories: likewise.
+            restrict: likewise.
+            where: likewise.
+            min_score: likewise.
+            text: likewise.
+
+        Raises:
+            CategoryError: the shop has no such category.
+        """
+        self.items.check(top_k, categories)
         unfiltered = text is None and not categories and where is None
         likely, plain = unfiltered and restrict == "auto", unfiltered and restrict == "off"
         k = max(VIEWS, min(self.items.usual_rows(top_k), _FIRST)) if plain else VIEWS
@@ -150,13 +190,9 @@ class Searcher:
                     min_score=min_score,
                     first=first if plain else None,
                 )
-            same = None if crop else same_photo(self.shop, data, hits)
-        shown = self._result(predictions, first)
-        timings["search"] = 1e3 * (time.perf_counter() - started)
-        timings["total"] = sum(timings.values())
-        return replace(
-            shown, hits=tuple(hits), restricted=restricted, same_photo=same, timings=timings
-        )
+            same = None if data is None else same_photo(self.shop, data, hits)
+        shown = self.told(predictions, first)
+        return replace(shown, hits=tuple(hits), restricted=restricted, same_photo=same)
 
     def classify(self, data: bytes, *, crop: Crop | None = None) -> SearchResult:
         """Return what the photo shows, without hits.
@@ -166,7 +202,7 @@ class Searcher:
         """
         started = time.perf_counter()
         predictions, timings = self._embed(data, crop)
-        shown = self._result(predictions)
+        shown = self.told(predictions)
         timings["total"] = 1e3 * (time.perf_counter() - started)
         return replace(shown, timings=timings)
 
@@ -209,10 +245,10 @@ class Searcher:
         timings = {"decode": 1e3 * (decoded - started), "embed": 1e3 * (embedded - decoded)}
         return predictions, timings
 
-    def _result(
+    def told(
         self, predictions: PhotoPredictions, nearest: NearestRows | None = None
     ) -> SearchResult:
-        """Return what one photo shows, without hits."""
+        """Return what one photo shows, without hits and timings; see `foreign`."""
         shown = next(self.classes(predictions, nearest))
         model, index = self.embedder.model_fingerprint, self.version.name
         return SearchResult(**vars(shown), hits=(), model=model, index=index, timings={})
