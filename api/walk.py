@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from api.cli.gate import verdict
 from api.loading import open_warm
 from api.report import reasons, write_report
 from api.sheet import contact_sheet
@@ -146,9 +147,10 @@ class Walk:
 
     def _build(self) -> str:
         report = build(self._shop, views=self._given.views, progress=self._progress)
+        refused = f"; {verdict(report.gate)}" if report.gate and report.refused else ""
         return (
             f"{report.embedded:,} photos embedded, {report.photos_reused:,} reused; "
-            f"{report.indexed:,} items in {report.version}"
+            f"{report.indexed:,} items in {report.version}{refused}"
         )
 
     def _report(self, evaluation: Evaluation, folder: Path) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.candidates import newest_that_passes
+from indexer.gate import GateReport
 from indexer.labels import CATEGORY
 from indexer.shop import Current, Shop
 from indexer.training_data import training_of
@@ -23,7 +25,8 @@ class TrainReport:
 
     `labels_without_photo` dropped out, because none of their photos can be read any more. `speed`
     tells how fast layers were trained from photos and what held them up (None: only a head was),
-    `skipped` the fp16 steps that overflowed and changed nothing.
+    `skipped` the fp16 steps that overflowed and changed nothing, `gate` how the model compares with
+    the one in service (None: the next build looks).
     """
 
     model: str
@@ -39,6 +42,7 @@ class TrainReport:
     speed: Speed | None
     skipped: int
     serving: bool
+    gate: GateReport | None
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
@@ -56,6 +60,7 @@ class TrainReport:
             "speed": self.speed.to_json() if self.speed else None,
             "skipped_steps": self.skipped,
             "serving": self.serving,
+            "gate": self.gate.to_json() if self.gate else None,
             "seconds": round(self.seconds, 2),
         }
 
@@ -69,7 +74,8 @@ def train_shop(
 ) -> TrainReport:
     """Train a classifier on the shop's photos and keep it as the model of the next build.
 
-    It serves at once where the index that serves was made with the same embedding.
+    It serves at once where the index that serves was made with the same embedding, if it passes the
+    gate.
 
     Args:
         shop: an open shop with an imported catalogue.
@@ -89,7 +95,7 @@ def train_shop(
         result = train(data, config, cache=shop.cache, progress=progress)
         result.bundle.save(shop.models)
         shop.set_trained_model(result.bundle.model_fingerprint)
-        serving = _serve_if_index_fits(shop, result.bundle)
+        serving, gate = _serve_if_index_fits(shop, result.bundle, progress)
     return TrainReport(
         model=result.bundle.model_fingerprint,
         embedding_fingerprint=result.bundle.embedding_fingerprint,
@@ -104,6 +110,7 @@ def train_shop(
         speed=result.speed,
         skipped=result.skipped,
         serving=serving,
+        gate=gate,
         seconds=time.monotonic() - started,
     )
 
@@ -112,17 +119,27 @@ def _names(labels: Iterable[Label]) -> tuple[str, ...]:
     return tuple(sorted(label.name for label in labels))
 
 
-def _serve_if_index_fits(shop: Shop, bundle: Bundle) -> bool:
-    """Put the model into service where the index was made with the same embedding."""
+def _serve_if_index_fits(
+    shop: Shop, bundle: Bundle, progress: Progress
+) -> tuple[bool, GateReport | None]:
+    """Put the model into service where the index was made with the same embedding.
+
+    Returns:
+        Whether it serves, and what the gate says of it, if it was asked.
+    """
     try:
         with shop.lock("build"):  # so that no build publishes another pair in between
             current = shop.current()
             if current.index is None:
-                return False
+                return False, None
             version = IndexVersion.open(shop.indexes / current.index)
             if version.embedding_fingerprint != bundle.embedding_fingerprint:
-                return False
-            shop.publish(Current(bundle.model_fingerprint, current.index))
-            return True
+                return False, None
+            chosen = newest_that_passes(shop, progress=progress)
+            if chosen.embedder.model_fingerprint != bundle.model_fingerprint:
+                return False, chosen.gate
+            if current.model != bundle.model_fingerprint:
+                shop.publish(Current(bundle.model_fingerprint, current.index))
+            return True, chosen.gate
     except (BusyError, VersionError):
-        return False  # the build that runs, or that mends the index, publishes this model
+        return False, None  # the build that runs, or that mends the index, publishes this model

@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from indexer.build import BuildReport
+from indexer.candidates import Choose, newest_that_passes
 from indexer.embedding import PhotoEmbedder, load_embedder
+from indexer.gate import MAX_DROP
 from indexer.importing import ImportReport, import_manifest
 from indexer.manifest_state import ManifestState
 from indexer.rebuild import rebuild_due
@@ -23,7 +26,7 @@ POLL_SECONDS = 2.0
 RETRY_SECONDS = 30.0  # before what failed is tried again
 DUE_SECONDS = 60.0  # between two looks at whether other changes call for a rebuild
 
-Build = Callable[[PhotoEmbedder], BuildReport]
+Build = Callable[[Choose], BuildReport]
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,9 @@ class Watch:
     Args:
         shop: the shop.
         manifest: what to follow; it need not be there yet.
-        build: builds with the network that it is given.
+        build: builds with the network that what it is given decides on.
         prune: remove items that the manifest does not name.
+        max_drop: by how much a label may get worse where a new model takes over, as a share.
         progress: told about imports.
         poll: seconds between two looks at the manifest.
         wait: what to do for so many seconds.
@@ -78,6 +82,7 @@ class Watch:
         build: Build,
         *,
         prune: bool = False,
+        max_drop: float = MAX_DROP,
         progress: Progress = silent,
         poll: float = POLL_SECONDS,
         wait: Callable[[float], object] = time.sleep,
@@ -86,10 +91,11 @@ class Watch:
         self._state = ManifestState(manifest)
         self._build = build
         self._prune = prune
+        self._max_drop = max_drop
         self._progress = progress
         self._poll = poll
         self._wait = wait
-        self._embedder: PhotoEmbedder | None = None
+        self._networks: dict[str, PhotoEmbedder] = {}
         self._number = 0
         self._imported = False
         self._failed: str | None = None
@@ -139,7 +145,8 @@ class Watch:
             # Not before every rebuild: the manifest does not know what was upserted since.
             if not self._imported:
                 imported = self._import()
-            built = self._build(self._network())
+            built = self._build(self._choice())
+            self._networks = {built.model: self._networks[built.model]}
         except (VsearchError, OSError) as failure:
             error = str(failure)
             # A manifest that is wrong stays wrong until it is written again.
@@ -155,9 +162,18 @@ class Watch:
         self._imported = True
         return report
 
-    def _network(self) -> PhotoEmbedder:
-        """Return the newest trained network, which stays loaded from round to round."""
-        trained = self._shop.trained_model()
-        if self._embedder is None or self._embedder.model_fingerprint != trained:
-            self._embedder = load_embedder(self._shop, trained)
-        return self._embedder
+    def _choice(self) -> Choose:
+        """Return what decides on the network, which stays loaded from round to round."""
+        return partial(
+            newest_that_passes,
+            load=self._load,
+            max_drop=self._max_drop,
+            progress=self._progress,
+        )
+
+    def _load(self, shop: Shop, model: str | None) -> PhotoEmbedder:
+        if model is None or model not in self._networks:
+            network = load_embedder(shop, model)
+            self._networks[network.model_fingerprint] = network
+            return network
+        return self._networks[model]

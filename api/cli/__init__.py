@@ -17,6 +17,7 @@ from api.cli import (
     demo,
     doctor,
     evaluate,
+    models,
     search,
     serve,
     shop,
@@ -52,6 +53,8 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "evaluate": evaluate.evaluate,
         "audit": audit.audit,
         "versions": versions.versions,
+        "models": models.models,
+        "promote": models.promote,
         "rollback": versions.rollback,
     },
     "Asking": {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import RenderableType
 
+from api.cli.gate import DEFAULT_POINTS, MaxDrop, show_gate
 from api.cli.progress import format_seconds
 from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
@@ -60,9 +61,10 @@ def build(
         bool,
         typer.Option(
             "--keep-model",
-            help="Build with the model that serves, not with the newest trained one.",
+            help="Build with the model that serves, whatever was trained since.",
         ),
     ] = False,
+    max_drop: MaxDrop = DEFAULT_POINTS,
     watch: Annotated[
         Path | None,
         typer.Option(
@@ -84,8 +86,13 @@ def build(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Embed what changed, build the index, verify it and let it serve."""
+    """Embed what changed, build the index, verify it and let it serve.
+
+    A newly trained model serves from then on if it passes the gate. If it is refused, the index is
+    built with the model that serves, the table says why, and the exit code is 1 that once.
+    """
     from indexer.build import build as build_index
+    from indexer.candidates import newest_that_passes
     from indexer.embedding import load_embedder
     from indexer.shop import Shop
 
@@ -104,11 +111,14 @@ def build(
             recall=1.0 if exact else recall,
         )
         if watch is not None:
-            follow(terminal, opened, watch, run, prune=prune, poll=poll)
-        else:
-            embedder = load_embedder(opened, opened.current().model) if keep_model else None
-            report = run(embedder=embedder, progress=terminal.progress)
-            terminal.answer(report.to_json(), build_facts(report))
+            follow(terminal, opened, watch, run, prune=prune, max_drop=max_drop / 100, poll=poll)
+            return
+        embedder = load_embedder(opened, opened.current().model) if keep_model else None
+        choose = partial(newest_that_passes, max_drop=max_drop / 100, progress=terminal.progress)
+        report = run(embedder=embedder, choose=choose, progress=terminal.progress)
+        told = show_gate(report.gate, shop) if report.gate else []
+        terminal.answer(report.to_json(), build_facts(report), *told)
+        terminal.failed = report.judged and report.refused
 
 
 def build_facts(report: "BuildReport") -> RenderableType:

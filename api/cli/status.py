@@ -14,7 +14,7 @@ from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 if TYPE_CHECKING:
     from indexer.rebuild import Drift
-    from indexer.shop import Shop, Views
+    from indexer.shop import Current, Shop, Views
     from indexer.version_files import VersionManifest
 
 
@@ -126,7 +126,7 @@ def _overview(
                 *([("built", manifest.created)] if manifest else []),
                 *([("changed", _changed(found))] if found and found.changed else []),
                 *([("rebuild", f"due: {due}; run `vsearch build`")] if due else []),
-                *_news(opened.trained_model(), current.model, counts.waiting),
+                *_news(opened, current, counts.waiting),
             ]
         ),
         *show_rejects(listed, opened.catalogue.reject_count(), shop),
@@ -155,11 +155,21 @@ def _changed(found: "Drift") -> str:
     return f"{found.delta:,} new rows beside the index, {found.dead:,} of its rows gone"
 
 
-def _news(trained: str | None, serving: str | None, waiting: int) -> list[tuple[str, object]]:
+def _news(shop: "Shop", current: "Current", waiting: int) -> list[tuple[str, object]]:
     """Say what the next build would bring."""
+    from indexer.gate_record import recorded
+
     news: list[tuple[str, object]] = []
-    if trained != serving:
-        news.append(("trained", f"{trained}: serves from the next `vsearch build` on"))
+    newest, serving = shop.trained_model(), current.model
+    if newest is not None and newest != serving:
+        gate = recorded(shop, newest)
+        if newest == current.chosen_over:
+            then = "set aside for the model that serves; `vsearch promote` lets it serve"
+        elif gate is not None and gate.standing == serving and not gate.passed:
+            then = f"refused: {gate.reason}"
+        else:
+            then = "serves from the next `vsearch build` on" + (", if it passes" if serving else "")
+        news.append(("trained", f"{newest}: {then}"))
     if waiting and serving:
         news.append(("next", f"`vsearch build` takes in the {waiting:,} new or changed items"))
     return news

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import RenderableType
 
+from api.cli.gate import show_gate
 from api.cli.progress import format_seconds
 from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
@@ -159,7 +160,7 @@ def train(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train the classifier; it serves from the next build on.
+    """Train the classifier; it serves from the next build on, if it passes the gate.
 
     Training that was interrupted goes on where it stopped when the command is given again.
     """
@@ -188,13 +189,15 @@ def train(
         report = train_shop(
             opened, config, labels=label or ("category",), progress=terminal.progress
         )
-        next_step = [] if report.serving else [f"Next: vsearch build {shop}"]
-        terminal.answer(report.to_json(), train_facts(report), *next_step)
+        told = show_gate(report.gate, shop) if report.gate else []
+        next_step = [] if report.serving or told else [f"Next: vsearch build {shop}"]
+        terminal.answer(report.to_json(), train_facts(report), *told, *next_step)
 
 
 def train_facts(report: "TrainReport") -> RenderableType:
     """Return what training found out, as people see it."""
     serves = "at once: the index fits" if report.serving else "from the next build on"
+    serves = "not: see below" if report.gate and not report.gate.passed else serves
     columns = f" ({', '.join(report.label_columns)})" if report.label_columns else ""
     return facts(
         [

@@ -58,14 +58,24 @@ def rollback(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Let an older index version serve again, with the model it was built with."""
+    """Let an older index version serve again, with the model it was built with.
+
+    Builds keep that model until a newer one is trained, or one is promoted.
+    """
     from indexer.shop import Shop
     from indexer.versions import rollback as roll_back
 
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         before = opened.current()
         now = roll_back(opened, to)
+        kept = f"Builds keep it; back to the newest model: vsearch promote {shop} {now.chosen_over}"
         terminal.answer(
-            {"version": now.index, "model": now.model, "was": before.index},
+            {
+                "version": now.index,
+                "model": now.model,
+                "was": before.index,
+                "chosen_over": now.chosen_over,
+            },
             f"{now.index} serves again, with model {now.model} (was {before.index}).",
+            *([kept] if now.chosen_over else []),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from api.cli.gate import verdict
 from api.cli.progress import format_seconds
 from api.cli.terminal import Terminal
 
@@ -24,6 +25,7 @@ def follow(
     build: "Callable[..., BuildReport]",
     *,
     prune: bool,
+    max_drop: float,
     poll: float,
 ) -> None:
     """Follow a manifest until a signal ends it.
@@ -32,8 +34,9 @@ def follow(
         terminal: told of each round.
         shop: the shop.
         manifest: what to follow.
-        build: builds, given `embedder` and `progress`.
+        build: builds, given `choose` and `progress`.
         prune: remove items that the manifest does not name.
+        max_drop: by how much a label may get worse where a new model takes over, as a share.
         poll: seconds between two looks.
     """
     from indexer.watch import Watch
@@ -46,8 +49,9 @@ def follow(
     watch = Watch(
         shop,
         manifest,
-        lambda embedder: build(embedder=embedder, progress=progress),
+        lambda choose: build(choose=choose, progress=progress),
         prune=prune,
+        max_drop=max_drop,
         progress=progress,
         poll=poll,
     )
@@ -76,6 +80,8 @@ def _told(done: "Round") -> str:
     parts = [_imported(done.imported) if done.imported else done.because]
     if done.built:
         parts.append(_built(done.built))
+        if done.built.judged and done.built.gate:
+            parts.append(verdict(done.built.gate))
     if done.error:
         parts.append(f"failed: {done.error}")
     return f"{done.at.replace('T', ' ').removesuffix('+00:00')}  {'; '.join(parts)}"

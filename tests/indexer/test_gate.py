@@ -15,13 +15,14 @@ from tests.indexer.gated_shop import (
     VAL,
     Knowing,
     gated,
+    gated_folder,
     truth,
     wrong_about,
 )
 from tests.indexer.tiny_shop import OWN_OR_FOREIGN, SEVERAL, TinyKind, add_further, make_shop
 from vsearch.data import Label
 
-__all__ = ["gated"]
+__all__ = ["gated", "gated_folder"]
 
 MILKS, APPLES = VAL[1::2], VAL[::2]
 WORSE = "b" * 16
@@ -192,8 +193,10 @@ def test_a_shop_without_val_photos_is_judged_on_the_tenth_that_is_held_out(
 
 
 def test_a_photo_that_cannot_be_read_is_left_out(gated: Shop) -> None:
-    (gated.path.parent / "source" / f"{VAL[0]}.png").unlink()
-    assert judged(gated, []).photos == 59
+    photo = add_further(gated, "item-0", 900, "val")
+    assert judged(gated, []).photos == 61
+    photo.path.unlink()
+    assert judged(gated, []).photos == 60
 
 
 def test_a_report_is_the_same_after_a_journey_through_json(gated: Shop) -> None:

@@ -57,7 +57,7 @@ class Feed:
         watch = Watch(
             self.shop,
             self.path,
-            lambda embedder: build(self.shop, embedder=embedder),
+            lambda choose: build(self.shop, choose=choose),
             prune=prune,
             wait=wait,
         )

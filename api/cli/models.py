@@ -1,0 +1,78 @@
+"""`models` and `promote`: the trained models of a shop, and which one serves."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.build import build_facts
+from api.cli.gate import DEFAULT_POINTS, MaxDrop, show_gate
+from api.cli.tables import listing
+from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
+
+if TYPE_CHECKING:
+    from indexer.models import ModelEntry
+
+
+def models(shop: ShopFolder, as_json: Json = False) -> None:
+    """List the trained models, the newest first: which serves, which were refused, and why."""
+    from indexer.models import models as list_models
+    from indexer.shop import Shop
+
+    with Terminal(as_json) as terminal, Shop.open(shop) as opened:
+        entries = list_models(opened)
+        header = ("", "model", "made of", "objective", "labels", "val", "made", "versions")
+        terminal.answer(
+            {"models": [entry.to_json() for entry in entries]},
+            listing(header, [_columns(entry) for entry in entries])
+            if entries
+            else f"No model yet: vsearch train {shop}",
+        )
+        for entry in entries:
+            if entry.problem:
+                terminal.warn(entry.problem)
+            elif entry.state == "refused" and entry.gate:
+                terminal.note(f"{entry.fingerprint} was refused: {entry.gate.reason}")
+
+
+def _columns(entry: "ModelEntry") -> tuple[object, ...]:
+    columns = f" ({', '.join(entry.label_columns)})" if entry.label_columns else ""
+    return (
+        entry.state,
+        entry.fingerprint,
+        entry.parent,
+        entry.objective,
+        f"{entry.labels:,}{columns}",
+        ", ".join(f"{name} {value:.3f}" for name, value in list(entry.metrics.items())[:2]) or None,
+        entry.made.replace("T", " ").removesuffix("+00:00"),
+        len(entry.versions),
+    )
+
+
+def promote(
+    shop: ShopFolder,
+    model: Annotated[
+        str, typer.Argument(metavar="FINGERPRINT", help="The model, or the beginning of its name.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Let it serve whatever the gate would say.")
+    ] = False,
+    max_drop: MaxDrop = DEFAULT_POINTS,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Let a trained model serve, if it passes the gate; later builds keep it.
+
+    Its index is built first, then model and index switch as one. Exit code 1 where it is refused.
+    """
+    from indexer.models import promote as promote_model
+    from indexer.shop import Shop
+
+    with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
+        done = promote_model(
+            opened, model, force=force, max_drop=max_drop / 100, progress=terminal.progress
+        )
+        told = show_gate(done.gate, shop) if done.gate else []
+        if done.built:
+            told = [build_facts(done.built), *told]
+        terminal.answer(done.to_json(), *told)
+        terminal.failed = done.built is None
