@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
 from indexer import upsert
-from indexer.category_edits_records import CategoryEdits
 from indexer.decisions import Decisions
 from indexer.embedding_cache import EmbeddingCache
 from indexer.import_notes import ImportNotes, insert_rejects
@@ -50,7 +49,6 @@ class Catalogue(
     ImportNotes,
     Removals,
     EmbeddingCache,
-    CategoryEdits,
     LookCache,
     Decisions,
     ViewQueries,

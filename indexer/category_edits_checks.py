@@ -118,17 +118,16 @@ class Tree:
             )
         return self._sound(CategoryEdit("retire", source, target))
 
-    def split(self, text: str, parts: Mapping[str, CategoryPath]) -> CategoryEdit:
+    def split(self, source: CategoryPath, parts: Mapping[str, CategoryPath]) -> CategoryEdit:
         """Return the edit that gives some items of a category other ones.
 
         Args:
-            text: the category.
+            source: the category.
             parts: the new category of each item, by item id.
 
         Raises:
-            CategoryError: no such category, or a new one is too like another.
+            CategoryError: a new category is too like another, or cannot be called so.
         """
-        source = self.find(text)
         edit = CategoryEdit("split", source, parts=parts)
         for path in sorted(set(parts.values())):
             self._check_free(path)
@@ -172,6 +171,8 @@ class Tree:
             read_category([list(path)])
         except ValueError as error:
             raise CategoryError(f"“{format_path(path)}”: {error}") from error
+        if any(">" in name for name in path):
+            raise CategoryError(f"“{path[-1]}” cannot be a category's name: > stands between names")
 
     def _check_siblings(self, path: CategoryPath, leaving: CategoryPath) -> None:
         """Check that no other category beside a new one differs in case or spaces alone."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.category_edits_paths import CategoryEdit, category_label
+from indexer.category_edits_paths import CategoryEdit, EditedPaths, category_label
 from indexer.category_edits_records import items_of
 from indexer.labels import CATEGORY, ITEM_ID, label_names
 from indexer.records import Value
@@ -47,6 +47,18 @@ def edited(shop: Shop, bundle: Bundle, edit: CategoryEdit) -> Bundle:
     if followed is bundle:
         return bundle
     return replace(followed, parent=bundle.model_fingerprint)
+
+
+def up_to_date(bundle: Bundle, edits: EditedPaths) -> Bundle:
+    """Return a model that calls its labels as they are called now; an old one may have served.
+
+    Raises:
+        DataError: a model of this kind cannot do without a label, or merge labels.
+    """
+    now = {label.name: edits.label(label, bundle.label_columns) for label in bundle.labels}
+    return _followed(
+        bundle, {one.name: now[one.name] for one in bundle.labels if now[one.name] != one}
+    )
 
 
 def is_renamed(before: Bundle, after: Bundle) -> bool:

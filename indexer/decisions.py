@@ -7,11 +7,12 @@ imports: see `kept_decisions`.
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, cast, get_args
 
 from indexer.attributes import convert
-from indexer.database import Database
+from indexer.category_edits_paths import EditedPaths
+from indexer.category_edits_records import CategoryEdits
 from indexer.labels import CATEGORY, ITEM_ID
 from indexer.records import Role, Value
 from vsearch.taxonomy import CategoryPath, format_path
@@ -82,6 +83,15 @@ class Decision:
             row["role"],
         )
 
+    def called_now(self, edits: EditedPaths) -> "Decision":
+        """Return the decision with categories as they are called since the tree was edited."""
+
+        def now(value: LabelValue) -> LabelValue:
+            path = edits.item_path(self.item_id, value) if isinstance(value, tuple) else None
+            return value if path is None else path
+
+        return replace(self, before=now(self.before), after=now(self.after))
+
     def to_row(self, at: str) -> tuple[str | None, ...]:
         """Return the row of the table."""
         return (
@@ -97,7 +107,7 @@ class Decision:
         )
 
 
-class Decisions(Database):
+class Decisions(CategoryEdits):
     """The part of the catalogue that keeps decisions."""
 
     def decisions(self) -> list[Decision]:
@@ -108,7 +118,8 @@ class Decisions(Database):
     def settled(self) -> Settled:
         """Return the labels that a person has judged; an audit asks about none of them again."""
         settled: Settled = set()
-        for one in self.decisions():
+        edits = self.edited_paths()
+        for one in (decision.called_now(edits) for decision in self.decisions()):
             if one.subject == "label" and one.after is not None:
                 item_id = one.item_id if one.column != ITEM_ID else str(one.after)
                 settled.add((one.content_hash, item_id, one.column, one.after))

@@ -4,10 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from indexer.attributes import convert
+from indexer.category_edits_paths import EditedPaths
 from indexer.intake import Files, Intake, photo_row
 from indexer.kept_decisions import NO_PHOTO, KeptDecisions
 from indexer.records import ItemRow, PhotoRow, Reject, UpsertCounts
 from indexer.row_reader import Entry
+from vsearch.taxonomy import format_path
+
+RETIRED = "its category was retired"
+RETIRED_HOW = f"{RETIRED}: name another one, or see `vsearch categories SHOP list --edits`"
 
 
 @dataclass
@@ -38,14 +43,15 @@ class ItemIntake(Intake):
         with self.shop.catalogue.transaction() as connection:
             before = self.shop.catalogue.seq()
             typed = self._typed([row for row, _ in read.values()])
-            decided = KeptDecisions(connection, self.shop.path)
-            rows = [decided.item(row) for row in typed]
+            edits = self.shop.catalogue.edited_paths()
+            decided = KeptDecisions(connection, self.shop.path, edits)
+            rows = [decided.item(called_now(row, edits)) for row in typed]
             counts = self._upsert(rows, before)
         numbers = {entry.item_id: entry.row for entry in batch}
         for entry in batch:
             self._tell_faults(read[entry.item_id][1], counts)
             self.rejects += entry.notes
-        self._tell_faults(self._without_photo(rows, numbers), counts)
+        self._tell_faults(self._left_out(rows, numbers), counts)
         self.tell_decided(decided, [numbers[one.item_id] for one in decided.forgotten])
         for held in counts.released:
             self.tell_released(numbers[held.taken_by], [held])
@@ -94,14 +100,21 @@ class ItemIntake(Intake):
         )
         return row, faults
 
-    def _without_photo(self, rows: Sequence[ItemRow], numbers: Mapping[str, int]) -> list[Reject]:
-        """Return a reject for each item that decisions of an audit have left without a photo."""
-        column = self.manifest.columns.photo or ""
-        return [
-            self.reject(numbers[row.item_id], row.item_id, column, None, NO_PHOTO)
-            for row in rows
-            if row.reason == NO_PHOTO
-        ]
+    def _left_out(self, rows: Sequence[ItemRow], numbers: Mapping[str, int]) -> list[Reject]:
+        """Return a reject for each item that a person's decisions do not let in.
+
+        Those of an audit have left it without a photo, or its category was retired.
+        """
+        columns = self.manifest.columns
+        told: list[Reject] = []
+        for row in rows:
+            number = numbers[row.item_id]
+            if row.reason == NO_PHOTO:
+                told.append(self.reject(number, row.item_id, columns.photo or "", None, NO_PHOTO))
+            elif row.reason and row.reason.startswith(RETIRED):
+                value, column = format_path(row.category), ", ".join(columns.category)
+                told.append(self.reject(number, row.item_id, column, value, row.reason))
+        return told
 
     def _tell_faults(self, faults: Sequence[Reject], counts: UpsertCounts) -> None:
         self.rejects += [_as_it_was(one) if one.item_id in counts.kept else one for one in faults]
@@ -111,6 +124,17 @@ class ItemIntake(Intake):
         self.report.changed += counts.changed
         self.report.unchanged += counts.unchanged
         self.report.photos_added += counts.photos_added
+
+
+def called_now(row: ItemRow, edits: EditedPaths) -> ItemRow:
+    """Return a row with its categories as they are called now; rejected where that is retired."""
+    if not edits.edits:
+        return row
+    category = edits.item_path(row.item_id, row.category) if row.category else row.category
+    further = tuple(now for path in row.further_paths if (now := edits.path(path)))
+    if category is None:
+        return replace(row, further_paths=further, reason=row.reason or RETIRED_HOW)
+    return replace(row, category=category, further_paths=further)
 
 
 def _converted(

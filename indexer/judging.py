@@ -7,8 +7,8 @@ shop's cache, so that a rebuild asks it of new photos alone.
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -92,6 +92,35 @@ def judged_by(shop: Shop) -> str:
     return digest.hexdigest()[:16]
 
 
+def carry_over(
+    shop: Shop,
+    before: str,
+    after: str,
+    confidence: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+) -> None:
+    """Keep what a model said of photos for another one, so that the network is not asked again.
+
+    Args:
+        shop: the shop.
+        before: the model_fingerprint of the one that was asked.
+        after: that of the other one, of the same embedding and just as familiar with features.
+        confidence: how sure it is of photos with embeddings (n, dim), (n,) float32; None: as the
+            one before.
+    """
+    told = _read_kept(_cache(shop, before))
+    if not told or _cache(shop, after).exists():
+        return  # what that one has said itself is known better
+    if confidence is not None:
+        sure = confidence(np.stack([one.embedding for one in told.values()])).tolist()
+        pairs = zip(told.items(), sure, strict=True)
+        told = {content: replace(one, confidence=own) for (content, one), own in pairs}
+    _keep(_cache(shop, after), told)
+
+
+def _cache(shop: Shop, model: str) -> Path:
+    return shop.cache / f"judging-{model}.npz"
+
+
 def _val_photos(shop: Shop, embedder: PhotoEmbedder) -> list[Photo | LabelledPhoto]:
     """Return the photos that the model was chosen on, at most `MOST`, the same ones every time."""
     val: Iterable[Photo | LabelledPhoto]
@@ -112,7 +141,7 @@ def _told(
     progress: Progress,
 ) -> dict[str, _Told]:
     """Return what the network says of photos by hash; those that cannot be read are left out."""
-    cache = shop.cache / f"judging-{embedder.model_fingerprint}.npz"
+    cache = _cache(shop, embedder.model_fingerprint)
     known = _read_kept(cache)
 
     def read(photo: Photo | LabelledPhoto) -> Pixels | None:

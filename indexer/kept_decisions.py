@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexer import upsert
+from indexer.category_edits_paths import EditedPaths
 from indexer.decisions import Decision, LabelValue, converted, told, value_of
 from indexer.labels import CATEGORY, ITEM_ID
 from indexer.records import ItemRow, PhotoRow
@@ -50,12 +51,14 @@ class KeptDecisions:
     Attributes:
         connection: in a transaction that the caller holds.
         root: the shop's folder.
+        edits: how categories that were decided about are called now.
         kept: how many rows and values were kept as decided.
         forgotten: the decisions that were forgotten, in the order of the rows.
     """
 
     connection: sqlite3.Connection
     root: Path
+    edits: EditedPaths = field(default_factory=EditedPaths)
     kept: int = 0
     forgotten: list[Forgotten] = field(default_factory=list)
 
@@ -117,6 +120,7 @@ class KeptDecisions:
     def _value(self, row: ItemRow, decision: Decision) -> ItemRow:
         """Return the row with the value that was decided, unless the manifest has changed it."""
         column, kind = decision.column, self._types.get(decision.column)
+        decision = decision.called_now(self.edits)
         says, after = value_of(row, column), converted(decision.after, kind)
         if says != converted(decision.before, kind):
             told_so = _CHANGED.format(

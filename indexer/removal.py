@@ -57,6 +57,18 @@ class Removals(Database):
             item_ids: which.
             unchanged_since: a change sequence; items that were changed after it stay.
         """
+        removed, paths = self.take_out_items(item_ids, unchanged_since=unchanged_since)
+        self.delete_files(paths)
+        return removed
+
+    def take_out_items(
+        self, item_ids: Collection[str], *, unchanged_since: int | None = None
+    ) -> tuple[Removed, list[str]]:
+        """Do the same, but leave the photos' files; return the photos' paths, too.
+
+        Where this happens within a transaction, the files are to be deleted after it is committed:
+        see `delete_files`.
+        """
         with self.transaction() as connection:
             found = connection.execute(
                 "SELECT item_key, item_id FROM items WHERE seq <= coalesce(?, seq) AND item_id IN "
@@ -68,8 +80,8 @@ class Removals(Database):
             for item in found:
                 decisions += _forget(connection, item["item_id"])
                 paths += _delete_item(connection, item["item_key"], item["item_id"])
-        self._delete_files(paths)
-        return Removed(tuple(item["item_id"] for item in found), len(paths), tuple(decisions))
+        item_ids = tuple(item["item_id"] for item in found)
+        return Removed(item_ids, len(paths), tuple(decisions)), paths
 
     def forget_decisions(self, item_ids: Collection[str]) -> tuple[Decision, ...]:
         """Forget the decisions about items that are to go, and those that moved photos to them."""
@@ -96,10 +108,10 @@ class Removals(Database):
             if any(photo["split"] == "train" for photo in gone):
                 upsert.record_change(connection, item_key, "rejected" if without else "photos")
         paths = [photo["path"] for photo in gone]
-        self._delete_files(paths)
+        self.delete_files(paths)
         return Removed((), len(paths), (), without)
 
-    def _delete_files(self, paths: Sequence[str]) -> None:
+    def delete_files(self, paths: Sequence[str]) -> None:
         """Delete the files among these that the shop keeps itself and that no photo needs any more.
 
         Only after the photos are out for good, and while no other process can take them in.

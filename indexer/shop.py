@@ -166,7 +166,12 @@ class Shop:
         """
         path = Path(path).absolute()
         settings = _read_settings(path)
-        return cls(path, settings, Catalogue.open(path / "catalogue.db"))
+        shop = cls(path, settings, Catalogue.open(path / "catalogue.db"))
+        if shop.catalogue.unpublished():
+            from indexer.category_edits_publish import finish  # noqa: PLC0415  built on this module
+
+            finish(shop)
+        return shop
 
     def __enter__(self) -> Self:
         return self

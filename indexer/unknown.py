@@ -89,7 +89,15 @@ def confidence_of(predictions: PhotoPredictions, *, exclusive: bool) -> NDArray[
         exclusive: whether a photo has exactly one label; else the labels of the category tree,
             of which it has one, are compared.
     """
-    shares = predictions.probabilities if exclusive else predictions.shares
+    return margin_of(predictions.probabilities if exclusive else predictions.shares)
+
+
+def margin_of(shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the log of how much greater the greatest share is than the second, (n,).
+
+    Args:
+        shares: (n, labels) float32.
+    """
     none = np.zeros((len(shares), 2), np.float32)  # there may be fewer than two
     best = -np.sort(-np.concatenate([shares, none], axis=1), axis=1)[:, :2]
     first, second = np.log(np.maximum(best, _SMALLEST)).T

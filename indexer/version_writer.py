@@ -79,8 +79,8 @@ def write_version(
         VersionError: the disk is full, or what was written does not stand the check.
     """
     clear_leftovers(shop)  # first: they may be what fills the disk
-    name = _next_name(shop)
-    with _partial(shop.indexes / f".{name}.partial") as folder:
+    name = next_name(shop)
+    with partial_folder(shop.indexes / f".{name}.partial") as folder:
         _write_files(folder, name, recipe, views, vectors, judge, plan, progress)
         IndexVersion.open(folder).verify()
         folder.rename(shop.indexes / name)
@@ -89,7 +89,7 @@ def write_version(
 
 
 @contextmanager
-def _partial(folder: Path) -> Iterator[Path]:
+def partial_folder(folder: Path) -> Iterator[Path]:
     """Provide a folder for a version that is being written; whatever fails, it is gone."""
     try:
         folder.mkdir(parents=True)
@@ -147,8 +147,8 @@ def _write_files(
     sync_path(folder)
 
 
-def _next_name(shop: Shop) -> str:
-    """Return a name that sorts after all others, even where the clock was set back."""
+def next_name(shop: Shop) -> str:
+    """Return a new version's name: it sorts after all others, even if the clock was set back."""
     now = datetime.now(UTC).replace(tzinfo=None)
     for folder in version_folders(shop)[-1:]:
         last = datetime.strptime(folder.name.partition("-")[0], _TIME)
