@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from indexer import faiss_index
 from indexer.faiss_index import FaissError, FaissIndex
 from indexer.vector_index import ExactIndex, RowRange, VectorIndex
+from tests.indexer import device_indexes
 
 Vectors = NDArray[np.float32]
-BACKENDS = [ExactIndex, FaissIndex]
+BACKENDS = [ExactIndex, FaissIndex, *device_indexes.BACKENDS]
 backends = pytest.mark.parametrize("backend", BACKENDS)
 
 
@@ -44,9 +45,12 @@ def test_nearest_rows_are_those_of_a_full_sort(backend: Callable[[Vectors], Vect
     assert rows.dtype == np.int64
 
 
+@pytest.mark.parametrize("backend", BACKENDS[1:])
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
-def test_faiss_is_the_reference_to_the_bit(data: st.DataObject) -> None:
+def test_all_are_the_reference_to_the_bit(
+    backend: Callable[[Vectors], VectorIndex], data: st.DataObject
+) -> None:
     rows = data.draw(st.integers(0, 300), "rows")
     distinct = data.draw(st.sampled_from([None, 1, 3, 20]), "distinct vectors")
     vectors = unit_vectors(data.draw(st.integers(0, 99)), rows, 24, distinct)
@@ -59,7 +63,7 @@ def test_faiss_is_the_reference_to_the_bit(data: st.DataObject) -> None:
     wanted = None if data.draw(st.booleans(), "all rows") else ranges
     k = data.draw(st.integers(1, 320), "k")
     expected = ExactIndex(vectors).search(queries, k, wanted)
-    found = FaissIndex(vectors).search(queries, k, wanted)
+    found = backend(vectors).search(queries, k, wanted)
     np.testing.assert_array_equal(found[1], expected[1])
     np.testing.assert_array_equal(found[0], expected[0])
 
