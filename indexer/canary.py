@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.recall_sample import RecallSample
-from indexer.vector_index import VectorIndex, scores_of
+from indexer.vector_index import RowRange, VectorIndex, scores_of
 
 QUERIES = 8
 _TOLERANCE = 1e-5  # of a score: another processor may add in another order
@@ -25,11 +25,13 @@ class Canary:
         queries: shape (n, dim), float32.
         rows: shape (n, k), int64, the nearest rows.
         scores: shape (n, k), float32, their scores.
+        within: the rows that are asked for; None: all.
     """
 
     queries: NDArray[np.float32]
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
+    within: tuple[RowRange, ...] | None = None
 
     @classmethod
     def chosen(cls, sample: RecallSample, weaker: VectorIndex | None = None) -> "Canary":
@@ -44,10 +46,11 @@ class Canary:
         if weaker is not None:
             safe = np.flatnonzero(sample.recalls(weaker) == 1)
         chosen = safe[:: max(1, len(safe) // QUERIES)][:QUERIES]
-        return cls(sample.queries[chosen], sample.rows[chosen], sample.scores[chosen])
+        told = (sample.queries[chosen], sample.rows[chosen], sample.scores[chosen])
+        return cls(*told, sample.within)
 
     def to_json(self) -> list[dict[str, object]]:
-        """Return the contents of canary.json; a query's numbers are hexadecimal bytes."""
+        """Return what canary.json has of it; a query's numbers are hexadecimal bytes."""
         told = zip(self.queries, self.rows.tolist(), self.scores.tolist(), strict=True)
         return [
             {"query": query.astype("<f4").tobytes().hex(), "rows": rows, "scores": scores}
@@ -55,7 +58,13 @@ class Canary:
         ]
 
     @classmethod
-    def from_json(cls, document: Any, dim: int, rows: int) -> "Canary":  # noqa: ANN401  any JSON
+    def from_json(
+        cls,
+        document: Any,  # noqa: ANN401  any JSON
+        dim: int,
+        rows: int,
+        within: tuple[RowRange, ...] | None = None,
+    ) -> "Canary":
         """Read what `to_json` gives, of a version of so many rows.
 
         Raises:
@@ -65,12 +74,13 @@ class Canary:
             raise TypeError(f"a list of queries was expected, not {type(document).__name__}")
         if not document:
             empty = np.empty((0, 0), np.float32)
-            return cls(np.empty((0, dim), np.float32), empty.astype(np.int64), empty)
+            return cls(np.empty((0, dim), np.float32), empty.astype(np.int64), empty, within)
         hexadecimal = "".join(one["query"] for one in document)
         canary = cls(
             np.frombuffer(bytes.fromhex(hexadecimal), "<f4").reshape(len(document), dim),
             np.array([one["rows"] for one in document], np.int64),
             np.array([one["scores"] for one in document], np.float32),
+            within,
         )
         if canary.rows.ndim != 2 or canary.rows.shape != canary.scores.shape:
             raise ValueError("its answers have no rows, or other rows than scores")
@@ -89,7 +99,8 @@ class Canary:
         """Say whether an index still answers as it did; rows of one score may change places."""
         if not len(self.queries):
             return True
-        return _same(index.search(self.queries, self.rows.shape[1])[0], self.scores)
+        scores, _ = index.search(self.queries, self.rows.shape[1], self.within)
+        return _same(scores, self.scores)
 
 
 def _same(scores: NDArray[np.float32], told: NDArray[np.float32]) -> bool:

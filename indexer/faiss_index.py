@@ -89,8 +89,7 @@ class FaissIndex:
         spans = checked_search(queries, k, ranges, dim=self.dim, rows=self.rows)
         total = sum(stop - start for start, stop in spans)
         nearest = empty_nearest(len(queries), k)
-        # Rounding of a float32 inner product with a unit vector, with a factor of two to spare.
-        errors = self.dim * 2.0**-23 * np.linalg.norm(queries.astype(np.float64), axis=1)
+        errors = _rounding(queries)
         pending = np.arange(len(queries)) if total else np.arange(0)
         take = min(k + _SPARE, total)
         while len(pending):
@@ -106,6 +105,39 @@ class FaissIndex:
             pending = np.array(unsure, np.int64)
             take = min(4 * take, total)
         return nearest
+
+    def best_among(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64], k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the `k` best of some rows as `best_of` does with the scores of all of them.
+
+        FAISS scores a row where it lies; to gather it, and to score it in float64, takes four times
+        as long: 3,200 rows of a million 1.17 ms in place of .25.
+
+        Args:
+            query: shape (dim,), float32.
+            rows: shape (m,), int64, positions of rows, each once.
+            k: at least 1.
+        """
+        take = k + _SPARE
+        if take < len(rows):
+            rough = self._rough_scores(query, rows)
+            best = np.argpartition(-rough, take - 1)[:take]
+            scores, found = best_of(scores_of(query, self.vectors, rows[best]), rows[best], k)
+            if scores[-1] > rough[best[-1]] + _rounding(query[None])[0]:
+                return scores, found
+        return best_of(scores_of(query, self.vectors, rows), rows, k)
+
+    def _rough_scores(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return FAISS's own scores of some rows, (m,)."""
+        self._faiss.omp_set_num_threads(1)
+        rows = np.ascontiguousarray(rows)
+        scores = np.empty(len(rows), np.float32)
+        arrays = map(self._faiss.swig_ptr, (scores, query, self.vectors, rows))
+        self._faiss.fvec_inner_products_by_idx(*arrays, self.dim, 1, len(rows))
+        return scores
 
     def _candidates(
         self, queries: NDArray[np.float32], take: int, spans: Sequence[RowRange]
@@ -213,10 +245,10 @@ class RowCodes:
         """Number of rows."""
         return int(self._index.ntotal)
 
-    def add(self, vectors: NDArray[np.float32]) -> None:
-        """Add the next rows, (n, dim) float32."""
+    def add(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+        """Add vectors (n, dim) that are to be proposed as these rows, (n,)."""
         self._faiss.omp_set_num_threads(_threads(len(vectors)))
-        self._index.add(vectors)
+        self._index.add_with_ids(vectors, rows)
 
     def propose(self, queries: NDArray[np.float32], probes: int, take: int) -> NDArray[np.int64]:
         """Return rows that are probably the nearest; the same in every batch.
@@ -245,6 +277,15 @@ class RowCodes:
             len(queries), self._faiss.swig_ptr(queries), take, *arrays, False, parameters
         )
         return rows
+
+
+def _rounding(queries: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return by how much FAISS's scores of unit vectors may be wrong, (n,), for queries (n, dim).
+
+    That is the rounding of a float32 inner product, with a factor of two to spare.
+    """
+    lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+    return np.asarray(queries.shape[1] * 2.0**-23 * lengths, np.float64)
 
 
 def _threads(rows: int) -> int:

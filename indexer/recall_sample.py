@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.index_plan import RECALL_AT
-from indexer.vector_index import VectorIndex
+from indexer.row_ranges import size_of
+from indexer.vector_index import RowRange, VectorIndex, rows_in
 from vsearch.progress import Progress
 
 # Of a query with the row it is drawn from. A shopper's photo of grocery-store lies at .82 from the
@@ -24,15 +25,24 @@ class RecallSample:
         queries: shape (n, dim), float32, unit length.
         scores: shape (n, k), float32, of the nearest rows; k is `RECALL_AT`, or all rows.
         rows: shape (n, k), int64, the nearest rows.
+        within: the rows that were asked for; None: all.
     """
 
     queries: NDArray[np.float32]
     scores: NDArray[np.float32]
     rows: NDArray[np.int64]
+    within: tuple[RowRange, ...] | None = None
 
     @classmethod
     def draw(
-        cls, vectors: NDArray[np.float32], exact: VectorIndex, count: int, progress: Progress
+        cls,
+        vectors: NDArray[np.float32],
+        exact: VectorIndex,
+        count: int,
+        progress: Progress,
+        *,
+        like: tuple[RowRange, ...] | None = None,
+        within: tuple[RowRange, ...] | None = None,
     ) -> "RecallSample":
         """Return queries near rows that are drawn at random, the same ones every time.
 
@@ -41,11 +51,15 @@ class RecallSample:
             exact: answers exactly, from these vectors.
             count: how many queries, at most.
             progress: told of the stage "recall", in queries.
+            like: the rows that queries are near; None: any.
+            within: the rows that answers are of, at least one; None: all.
         """
         rng = np.random.default_rng(0)
-        drawn = np.sort(rng.choice(len(vectors), min(count, len(vectors)), replace=False))
+        everything = ((0, len(vectors)),)
+        rows = rows_in(like or everything)
+        drawn = rows[np.sort(rng.choice(len(rows), min(count, len(rows)), replace=False))]
         queries = _near(rng, vectors[drawn])
-        k = min(RECALL_AT, len(vectors))
+        k = min(RECALL_AT, size_of(within or everything))
         progress("recall", 0, len(queries))
         scores, rows = (
             np.empty((len(queries), k), np.float32),
@@ -53,9 +67,9 @@ class RecallSample:
         )
         for start in range(0, len(queries), _BATCH):
             part = slice(start, start + _BATCH)
-            scores[part], rows[part] = exact.search(queries[part], k)
+            scores[part], rows[part] = exact.search(queries[part], k, within)
             progress("recall", min(start + _BATCH, len(queries)), len(queries))
-        return cls(queries, scores, rows)
+        return cls(queries, scores, rows, within)
 
     @property
     def k(self) -> int:
@@ -67,7 +81,7 @@ class RecallSample:
 
         A row that scores as the last of the exact answer does is as good as that one.
         """
-        scores, _ = index.search(self.queries, self.k)
+        scores, _ = index.search(self.queries, self.k, self.within)
         return np.asarray((scores >= self.scores[:, -1:]).mean(axis=1), np.float64)
 
 

@@ -77,10 +77,7 @@ class ExactIndex:
     ) -> Nearest:
         """Return the `k` nearest rows of every query; see `VectorIndex.search`."""
         spans = checked_search(queries, k, ranges, dim=self.dim, rows=self.rows)
-        candidates = np.concatenate(
-            [np.arange(start, stop, dtype=np.int64) for start, stop in spans]
-            or [np.empty(0, np.int64)]
-        )
+        candidates = rows_in(spans)
         nearest = empty_nearest(len(queries), k)
         for i, query in enumerate(queries):
             scores = scores_of(query, self.vectors, candidates)
@@ -113,6 +110,27 @@ def checked_search(
         end = stop
     spans = [(0, rows)] if ranges is None else ranges
     return [(start, stop) for start, stop in spans if start < stop]
+
+
+def rows_in(ranges: Sequence[RowRange]) -> NDArray[np.int64]:
+    """Return the rows within ranges, (m,), range after range."""
+    some = [np.arange(start, stop, dtype=np.int64) for start, stop in ranges]
+    return np.concatenate(some) if some else np.empty(0, np.int64)
+
+
+def best_of_all(found: Sequence[Nearest], k: int) -> Nearest:
+    """Return the `k` nearest of the answers from disjoint parts of the rows.
+
+    Args:
+        found: one answer or more to the same queries, each with `k` rows a query.
+        k: at least 1.
+    """
+    if len(found) == 1:
+        return found[0]
+    scores = np.concatenate([told for told, _ in found], axis=1)
+    rows = np.concatenate([there for _, there in found], axis=1)
+    order = np.lexsort((rows, -scores), axis=1)[:, :k]
+    return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 
 
 def empty_nearest(queries: int, k: int) -> Nearest:

@@ -13,17 +13,13 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.canary import Canary
-from indexer.coded_index import CodedIndex
-from indexer.faiss_index import FaissIndex, RowCodes
-from indexer.index_plan import Effort, Kind
+from indexer.category_rows import CategoryRows
+from indexer.index_plan import Kind, SubtreeStructure
 from indexer.shop import Views
 from indexer.unknown import UnknownJudge
-from indexer.vector_index import VectorIndex
 from vsearch.errors import VersionError
-from vsearch.taxonomy import CategoryPath
 
-SCHEMA = 3
+SCHEMA = 4
 DTYPES: dict[str, np.dtype[Any]] = {
     "vectors.npy": np.dtype("<f4"),
     "rows.npy": np.dtype("<i8"),
@@ -31,23 +27,13 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 UNKNOWN, CANARY, CODES = "unknown.json", "canary.json", "codes.faiss"
 FILES = (*DTYPES, "categories.json", UNKNOWN, CANARY)
-"""What every version has; one of many rows has `CODES` as well."""
+"""What every version has; one of many rows has `CODES` as well, and those of large categories."""
 
 UNIT_TOLERANCE = 1e-4
 _BLOCK = 1 << 16  # rows checked at a time
 
 FileEntry = dict[str, Any]
 """What the manifest says of a file: "sha256" and "bytes"."""
-
-
-@dataclass(frozen=True)
-class CategoryRows:
-    """Where the items of one primary category lie."""
-
-    category_id: int
-    path: CategoryPath
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True)
@@ -88,12 +74,20 @@ class VersionManifest:
     probes: int
     candidates: int
     codes_recall: float | None
+    subtrees: tuple[SubtreeStructure, ...]
     schema: int = SCHEMA
 
     @property
     def file_names(self) -> tuple[str, ...]:
         """The files beside the manifest."""
-        return (*FILES, CODES) if self.structure == "codes" else FILES
+        subtrees = (name for name, _ in self.coded_subtrees)
+        return (*FILES, CODES, *subtrees) if self.structure == "codes" else FILES
+
+    @property
+    def coded_subtrees(self) -> list[tuple[str, SubtreeStructure]]:
+        """The large categories that have codes of their own, and the files that hold these."""
+        told = ((subtree_codes(i), subtree) for i, subtree in enumerate(self.subtrees))
+        return [(name, subtree) for name, subtree in told if subtree.probes]
 
 
 def read_manifest(folder: Path) -> VersionManifest:
@@ -107,7 +101,8 @@ def read_manifest(folder: Path) -> VersionManifest:
         if values["schema"] != SCHEMA:
             told = f"it is of schema {values['schema']}, this program reads {SCHEMA}"
             raise VersionError(f"index version {folder.name}: {told}: run `vsearch build`")
-        manifest = VersionManifest(**values)
+        subtrees = tuple(_subtree(told) for told in values.pop("subtrees"))
+        manifest = VersionManifest(**values, subtrees=subtrees)
         names = manifest.file_names
         incomplete = [n for n in names if not {"sha256", "bytes"} <= manifest.files[n].keys()]
         if manifest.structure not in get_args(Kind):
@@ -121,6 +116,15 @@ def read_manifest(folder: Path) -> VersionManifest:
     if incomplete or manifest.version not in folder.name:
         raise damaged(folder, "manifest.json is incomplete or of another version")
     return manifest
+
+
+def subtree_codes(number: int) -> str:
+    """Return the name of the file with the codes of one of the manifest's `subtrees`."""
+    return f"codes-{number}.faiss"
+
+
+def _subtree(told: dict[str, Any]) -> SubtreeStructure:
+    return SubtreeStructure(**told | {"path": tuple(told["path"])})
 
 
 def read_categories(folder: Path, rows: int) -> tuple[CategoryRows, ...]:
@@ -148,35 +152,6 @@ def read_judge(folder: Path) -> UnknownJudge | None:
         return None if document is None else UnknownJudge.from_json(document)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(folder, f"{UNKNOWN} cannot be read ({error!r})") from error
-
-
-def read_canary(folder: Path, manifest: VersionManifest) -> Canary:
-    """Read canary.json."""
-    try:
-        document = json.loads((folder / CANARY).read_text(encoding="utf-8"))
-        return Canary.from_json(document, manifest.dim, manifest.rows)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise damaged(folder, f"{CANARY} cannot be read ({error!r})") from error
-
-
-def open_index(
-    folder: Path, manifest: VersionManifest, vectors: NDArray[np.float32]
-) -> VectorIndex:
-    """Return what finds the nearest of the version's vectors, as its manifest says.
-
-    Codes are checked against their SHA-256 first: FAISS believes whatever a file says, and a wrong
-    length in it can take all memory. A million rows take .1 s.
-    """
-    if manifest.structure == "exact":
-        return FaissIndex(vectors)
-    check_sha256(folder, manifest, CODES)
-    try:
-        codes = RowCodes.read(folder / CODES)
-    except ValueError as error:
-        raise damaged(folder, f"{CODES} cannot be read ({error})") from error
-    if (codes.rows, codes.dim) != vectors.shape:
-        raise damaged(folder, f"{CODES} has {codes.rows} rows of {codes.dim} dimensions")
-    return CodedIndex(vectors, codes, Effort(manifest.probes, manifest.candidates))
 
 
 def check_sha256(folder: Path, manifest: VersionManifest, name: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.category_rows import CategoryRows
 from indexer.index_plan import PLAN, RECALL, IndexPlan
 from indexer.records import Item, Photo
 from indexer.shop import Shop, Views
@@ -19,7 +20,6 @@ from indexer.structure_writer import write_structure
 from indexer.unknown import UnknownJudge
 from indexer.version_files import (
     UNKNOWN,
-    CategoryRows,
     VersionManifest,
     check_lengths,
     open_array,
@@ -119,16 +119,19 @@ def _write_files(
     rows = np.array([(item.key, photo.key) for item, photo in views], np.int64).reshape(-1, 2)
     hashes = b"".join(bytes.fromhex(photo.content_hash) for _, photo in views)
     photos = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
-    categories = [asdict(part) for part in _categories_of(views)]
+    categories = _categories_of(views)
+    parts = [asdict(part) for part in categories]
     files = {
         "vectors.npy": write_array(folder, "vectors.npy", (len(views), recipe.dim), vectors),
         "rows.npy": write_array(folder, "rows.npy", (len(views), 2), [rows]),
         "photos.npy": write_array(folder, "photos.npy", (len(views), 32), [photos]),
-        "categories.json": write_file(folder / "categories.json", [to_bytes(categories)]),
+        "categories.json": write_file(folder / "categories.json", [to_bytes(parts)]),
     }
     written = open_array(folder, "vectors.npy", (len(views), recipe.dim))
     check_lengths(folder, written)  # before codes and queries are made from them
-    structure, entries = write_structure(folder, written, recipe.least_recall, plan, progress)
+    structure, entries = write_structure(
+        folder, written, categories, recipe.least_recall, plan, progress
+    )
     files |= entries
     fitted = judge(written, photos)
     document = to_bytes(fitted.to_json() if fitted else None)
@@ -141,7 +144,7 @@ def _write_files(
         photos=len({photo.content_hash for _, photo in views}),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=files,
-        **asdict(structure),
+        **vars(structure),
     )
     write_file(folder / "manifest.json", [to_bytes(asdict(manifest))])
     sync_path(folder)

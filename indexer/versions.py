@@ -2,7 +2,8 @@
 
 A version holds, per row, the vector (vectors.npy), item and photo (rows.npy) and the photo's
 content hash (photos.npy). Rows lie sorted by (category_id, item_key, position, photo_key), so every
-category is one range of rows (categories.json). Many rows have codes as well (codes.faiss).
+category is one range of rows (categories.json). Many rows have codes as well (codes.faiss), and
+so have large categories (codes-0.faiss and so on).
 unknown.json holds what tells photos of what is not sold, canary.json a few queries with their
 answers. manifest.json tells how it was made, with the SHA-256 of each file; it is written last.
 Nothing in a version changes after it has its name.
@@ -18,20 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.canary import Canary
+from indexer.category_rows import CategoryRows
 from indexer.faiss_index import FaissIndex
+from indexer.row_ranges import merged
 from indexer.shop import Current, Shop
+from indexer.structure_reader import open_index, read_canaries
 from indexer.unknown import UnknownJudge
 from indexer.vector_index import RowRange, VectorIndex
 from indexer.version_files import (
     UNIT_TOLERANCE,
-    CategoryRows,
     VersionManifest,
     check_lengths,
     check_sha256,
     damaged,
     open_array,
-    open_index,
-    read_canary,
     read_categories,
     read_judge,
     read_manifest,
@@ -57,10 +58,9 @@ class IndexVersion:
         photo_keys: shape (rows,), int64.
         photo_hashes: shape (rows, 32), uint8: the SHA-256 of each row's photo.
         categories: the range of each category, in the order of the rows.
-        index: finds the nearest rows; from codes where the version has them, and always exactly
-            in ranges.
+        index: finds the nearest rows; from codes where the version has them.
         judge: tells photos of what the shop does not sell; None where val photos were too few.
-        canary: queries with known answers.
+        canaries: queries with known answers, in all rows and in each category with codes.
     """
 
     folder: Path
@@ -72,11 +72,11 @@ class IndexVersion:
     categories: tuple[CategoryRows, ...]
     index: VectorIndex
     judge: UnknownJudge | None
-    canary: Canary
+    canaries: tuple[Canary, ...]
 
     @classmethod
     def open(cls, folder: Path) -> "IndexVersion":
-        """Open a version after a check of its manifest, the files' sizes, and the canary.
+        """Open a version after a check of its manifest, the files' sizes, and the canaries.
 
         Known rows must score as they did when it was built, and codes answer as they did.
 
@@ -94,17 +94,18 @@ class IndexVersion:
         rows = open_array(folder, "rows.npy", (manifest.rows, 2))
         hashes = open_array(folder, "photos.npy", (manifest.rows, 32))
         categories = read_categories(folder, manifest.rows)
-        index, judge = open_index(folder, manifest, vectors), read_judge(folder)
-        canary = read_canary(folder, manifest)
-        if not canary.still_scores(vectors):
+        index, judge = open_index(folder, manifest, vectors, categories), read_judge(folder)
+        canaries = read_canaries(folder, manifest, categories)
+        if not all(canary.still_scores(vectors) for canary in canaries):
             raise damaged(folder, "rows no longer score as they did when it was built")
-        # Without codes that would be a scan of all rows, which `verify` makes.
-        if manifest.structure == "codes" and not canary.still_answers(index):
-            raise damaged(folder, "known queries are not answered as they were when it was built")
         keys, photos = rows[:, 0], rows[:, 1]
-        return cls(
-            folder, manifest, vectors, keys, photos, hashes, categories, index, judge, canary
+        version = cls(
+            folder, manifest, vectors, keys, photos, hashes, categories, index, judge, canaries
         )
+        # Without codes that would be a scan of all rows, which `verify` makes.
+        if manifest.structure == "codes":
+            version._ask_canaries(index)
+        return version
 
     @property
     def exact(self) -> VectorIndex:
@@ -140,15 +141,12 @@ class IndexVersion:
         """
         if not subtrees:
             return [(0, self.manifest.rows)] if self.manifest.rows else []
-        merged: list[RowRange] = []
-        for part, path in zip(self.categories, self.paths(now or {}), strict=True):
-            if not any(is_within(path, subtree) for subtree in subtrees):
-                continue
-            if merged and merged[-1][1] == part.start:
-                merged[-1] = (merged[-1][0], part.stop)
-            else:
-                merged.append((part.start, part.stop))
-        return merged
+        within = (
+            (part.start, part.stop)
+            for part, path in zip(self.categories, self.paths(now or {}), strict=True)
+            if any(is_within(path, subtree) for subtree in subtrees)
+        )
+        return list(merged(within))
 
     def hashes(self) -> set[str]:
         """Return the content hashes of all photos in the index."""
@@ -159,13 +157,17 @@ class IndexVersion:
 
         Raises:
             VersionError: a file has changed, a vector is not finite or not of unit length, rows
-                are out of order, a vector does not find itself, or the canary has other answers.
+                are out of order, a vector does not find itself, or a canary has other answers.
         """
         for name in self.manifest.file_names:
             check_sha256(self.folder, self.manifest, name)
         self._verify_vectors()
         self._verify_rows()
-        if not all(self.canary.still_answers(index) for index in (self.index, self.exact)):
+        for index in (self.index, self.exact):
+            self._ask_canaries(index)
+
+    def _ask_canaries(self, index: VectorIndex) -> None:
+        if not all(canary.still_answers(index) for canary in self.canaries):
             told = "known queries are not answered as they were when it was built"
             raise damaged(self.folder, told)
 
@@ -250,11 +252,15 @@ def rollback(shop: Shop, version: str | None = None) -> Current:
 def prune(shop: Shop, keep: int = KEEP) -> list[str]:
     """Remove all but the newest versions and what crashes left; return the names removed.
 
-    The version that serves always stays. The caller holds the shop's build lock.
+    The version that serves always stays, and so does the newest one of another model: however often
+    the index was built since, the model before can be gone back to. The caller holds the shop's
+    build lock.
     """
-    current = shop.current().index
-    names = [folder.name for folder in version_folders(shop)]
-    removed = [name for name in names[: max(0, len(names) - keep)] if name != current]
+    current, folders = shop.current(), version_folders(shop)
+    others = (one.name for one in reversed(folders) if not _made_by(one, current.model))
+    kept = {current.index, next(others, None)}
+    names = [folder.name for folder in folders]
+    removed = [name for name in names[: max(0, len(names) - keep)] if name not in kept]
     for name in removed:
         # Hidden first: a crash in the middle of deleting must not leave half a version.
         (shop.indexes / name).rename(shop.indexes / f".{name}.removed")

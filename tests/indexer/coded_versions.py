@@ -12,9 +12,10 @@ from indexer.shop import Current, Shop
 from indexer.version_writer import Recipe, write_version
 from indexer.versions import IndexVersion
 from vsearch.progress import Progress, silent
+from vsearch.taxonomy import CategoryPath
 
 PLAN = IndexPlan(exact_rows=1000, recall_sample=200)
-_CATEGORY_ROWS = 500
+CATEGORY_ROWS = 500
 
 
 def clustered_rows(seed: int, rows: int, dim: int = 32, clusters: int = 40) -> NDArray[np.float32]:
@@ -34,9 +35,10 @@ def write_rows(
     plan: IndexPlan = PLAN,
     progress: Progress = silent,
     blocks: Callable[[NDArray[np.float32]], Iterator[NDArray[np.float32]]] | None = None,
+    path_of: Callable[[int], CategoryPath] = lambda category: (f"C{category}",),
 ) -> IndexVersion:
     """Write a version of one item a row, five hundred to a category, and publish it."""
-    views = [_view(row) for row in range(len(vectors))]
+    views = [_view(row, path_of(row // CATEGORY_ROWS)) for row in range(len(vectors))]
     recipe = Recipe("e" * 16, "a" * 16, vectors.shape[1], "catalogue", 0, "", recall)
     given = blocks(vectors) if blocks else iter([vectors])
     version = write_version(
@@ -46,7 +48,6 @@ def write_rows(
     return version
 
 
-def _view(row: int) -> tuple[Item, Photo]:
-    category = row // _CATEGORY_ROWS
-    item = Item(row, "", "", (f"C{category}",), category + 1, (), None, {}, "ok", None)
+def _view(row: int, path: CategoryPath) -> tuple[Item, Photo]:
+    item = Item(row, "", "", path, row // CATEGORY_ROWS + 1, (), None, {}, "ok", None)
     return item, Photo(row, row, f"{row:064x}", Path(), "catalogue", "train", 0, 1, 1)

@@ -24,8 +24,9 @@ QUERIES = clustered_rows(0, 96, DIM)[::-1]  # of the clusters that the rows are 
 
 def codes_of(vectors: Vectors, lists: int = LISTS, block: int = 1500) -> RowCodes:
     codes = RowCodes.learn(vectors[::2], lists)
+    rows = np.arange(len(vectors))
     for start in range(0, len(vectors), block):
-        codes.add(vectors[start : start + block])
+        codes.add(vectors[start : start + block], rows[start : start + block])
     return codes
 
 

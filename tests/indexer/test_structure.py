@@ -51,7 +51,7 @@ def test_above_it_has_codes_that_reach_the_recall_asked_for(shop: Shop) -> None:
     assert 0.98 <= told.recall <= 1
     assert told.codes_recall == told.recall
     assert isinstance(version.index, CodedIndex)
-    assert version.index.effort == Effort(told.probes, told.candidates)
+    assert version.index.whole.effort == Effort(told.probes, told.candidates)
     assert set(told.files) == set(told.file_names)
     assert {"codes.faiss", "canary.json"} < set(told.files)
     exact = ExactIndex(VECTORS).search(QUERIES, 10)[0]

@@ -143,19 +143,19 @@ CANARIES: list[object] = [
 @pytest.mark.parametrize("document", CANARIES)
 def test_a_canary_that_cannot_be_understood_is_refused(shop: Shop, document: object) -> None:
     version = write_rows(shop, VECTORS)
-    text = document if isinstance(document, str) else json.dumps(document)
+    text = document if isinstance(document, str) else json.dumps([document])
     rewrite(version, "canary.json", text.encode())
     assert "canary.json cannot be read" in refusal_of(version.folder)
 
 
 def test_the_canary_has_queries_with_their_exact_answers(shop: Shop) -> None:
     for vectors in (VECTORS, VECTORS[:700], VECTORS[:3], VECTORS[:1]):
-        canary = write_rows(shop, vectors).canary
+        canary = write_rows(shop, vectors).canaries[0]
         assert len(canary.queries) == min(8, len(vectors))
         expected = ExactIndex(vectors).search(canary.queries, min(10, len(vectors)))
         np.testing.assert_array_equal(canary.rows, expected[1])
         np.testing.assert_array_equal(canary.scores, expected[0])
-    assert len(write_rows(shop, VECTORS[:0]).canary.queries) == 0
+    assert len(write_rows(shop, VECTORS[:0]).canaries[0].queries) == 0
 
 
 @pytest.mark.parametrize("structure", ["hnsw", None, 3])
@@ -240,7 +240,7 @@ def test_an_interrupted_version_leaves_nothing_behind(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(structure_writer, "_tune", interrupted)
+    monkeypatch.setattr(structure_writer, "tuned", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_rows(shop, VECTORS)
     assert list(shop.indexes.iterdir()) == []

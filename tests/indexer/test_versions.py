@@ -146,8 +146,8 @@ def test_categories_must_cover_the_rows(shop: Shop) -> None:
 def test_a_version_of_a_later_program_is_told_from_a_damaged_one(shop: Shop) -> None:
     folder = current_version(shop).folder
     path = folder / "manifest.json"
-    path.write_text(path.read_text().replace('"schema": 3', '"schema": 4'))
-    with pytest.raises(VersionError, match="of schema 4, this program reads 3"):
+    path.write_text(path.read_text().replace('"schema": 4', '"schema": 5'))
+    with pytest.raises(VersionError, match="of schema 5, this program reads 4"):
         IndexVersion.open(folder)
 
 
