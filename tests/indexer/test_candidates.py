@@ -5,7 +5,7 @@ import pytest
 from indexer.build import build
 from indexer.gate_record import RECORD
 from indexer.shop import Current, Shop
-from indexer.versions import rollback
+from indexer.versions import rollback, versions
 from tests.indexer.gated_shop import (
     APPLE,
     VAL,
@@ -146,6 +146,19 @@ def test_builds_keep_what_a_person_has_gone_back_to(trained: Trained) -> None:
     trained.train(new("c" * 16))
     assert trained.build().model == "c" * 16
     assert trained.build().model == "c" * 16
+
+
+def test_the_model_before_can_be_gone_back_to_however_often_the_index_was_built(
+    trained: Trained,
+) -> None:
+    first = trained.shop.current()
+    trained.train(new())
+    for seed in range(900, 906):
+        add_item(trained.shop, f"late-{seed}", seed)
+        assert trained.build().model == NEW
+    kept = [entry.name for entry in versions(trained.shop)]
+    assert (len(kept), kept[-1]) == (4, first.index)
+    assert rollback(trained.shop, first.index) == first
 
 
 def test_a_build_with_the_model_that_serves_keeps_the_choice_too(trained: Trained) -> None:
