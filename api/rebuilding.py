@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from indexer.device_choice import INDEX_DEVICE
 from indexer.rebuild import Drift
 from indexer.search import Searcher
 
@@ -36,7 +37,7 @@ def start_build(shop: Path) -> Process:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        env=os.environ | {"JAX_PLATFORMS": "cpu", INDEX_DEVICE: "cpu"},
     )
 
 

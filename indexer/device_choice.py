@@ -6,19 +6,43 @@ searches), `cpu`, `gpu` (from the first search on, and an error where that is no
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.vector_index import VectorIndex
+from indexer.vector_index import Nearest, RowRange, VectorIndex
 from vsearch.device_memory import expects_gpu
 from vsearch.errors import DeviceError
 
 INDEX_DEVICE = "VSEARCH_INDEX_DEVICE"
 
 Choice = Literal["auto", "cpu", "gpu", "gpu-faiss", "gpu-jax"]
+
+
+@runtime_checkable
+class MaskedSearch(Protocol):
+    """An index that may find the nearest rows of a mask by itself."""
+
+    def search_masked(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        ranges: Sequence[RowRange] | None,
+        mask: NDArray[np.bool_],
+        count: int,
+    ) -> Nearest | None:
+        """Return the `k` nearest rows that a mask holds, exactly, or None: look otherwise.
+
+        Args:
+            queries: shape (n, dim), float32, finite.
+            k: at least 1.
+            ranges: rows that hold all of the mask; None: all rows.
+            mask: shape (rows,), bool, the rows that count.
+            count: how many these are.
+        """
 
 
 @dataclass(frozen=True)

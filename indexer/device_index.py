@@ -116,14 +116,9 @@ class DeviceIndex:
         mask: NDArray[np.bool_],
         count: int,
     ) -> Nearest | None:
-        """Return the `k` nearest rows that a mask holds, or None where the device is no help.
+        """Return the `k` nearest rows that a mask holds; see `MaskedSearch`.
 
-        Args:
-            queries: shape (n, dim), float32, finite.
-            k: at least 1.
-            ranges: rows that hold all of the mask; None: all rows.
-            mask: shape (rows,), bool, the rows that count.
-            count: how many these are.
+        None where the device is not asked, has failed, or cannot be sure of an answer.
         """
         spans = checked_search(queries, k, ranges, dim=self.dim, rows=self.rows)
         total = sum(stop - start for start, stop in spans)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.device_choice import with_device
 from indexer.filter_syntax import Field, Filter
 from indexer.fusion import fused
 from indexer.live_rows import LiveRows, RowFollower
@@ -35,7 +37,8 @@ class ItemSearch:
 
     def __init__(self, shop: Shop, version: IndexVersion) -> None:
         self.shop = shop
-        self.version = version
+        # Only here: what checks, verifies or lists a version needs no GPU.
+        self.version = replace(version, index=with_device(version.vectors, version.index))
         self._follower = RowFollower(shop.catalogue, version)
         self._moments = Moments(self._follower, shop.columns)
         self._selector = RowSelector(shop.columns, version)

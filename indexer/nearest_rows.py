@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.device_choice import MaskedSearch
 from indexer.faiss_index import FaissIndex
 from indexer.live_rows import LiveRows
 from indexer.selection import Selection
@@ -96,6 +97,10 @@ def _of_version(
         return empty_nearest(len(queries), k)
     if chosen.mask is None:
         return version.index.search(queries, k, chosen.ranges)
+    if isinstance(version.index, MaskedSearch):
+        masked = version.index.search_masked(queries, k, chosen.ranges, chosen.mask, chosen.count)
+        if masked is not None:
+            return masked
     spans = [(0, len(chosen.mask))] if chosen.ranges is None else chosen.ranges
     total = sum(stop - start for start, stop in spans)
     if chosen.count * GATHERED_COST <= total:

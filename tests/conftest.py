@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+# The index is searched on the CPU unless a test asks for another device.
+os.environ["VSEARCH_INDEX_DEVICE"] = "cpu"
 # Two CPU devices show code that silently assumes one; a rank that is promoted is a bug in waiting.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")

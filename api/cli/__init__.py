@@ -4,6 +4,7 @@ Commands import what they need when they run: `vsearch --help` loads neither JAX
 FastAPI, and answers at once.
 """
 
+import os
 from collections.abc import Callable, Mapping
 
 import typer
@@ -17,6 +18,7 @@ from api.cli import (
     demo,
     doctor,
     evaluate,
+    keys,
     models,
     search,
     serve,
@@ -27,6 +29,7 @@ from api.cli import (
     upsert,
     versions,
 )
+from vsearch.device_memory import bound_preallocation
 
 app = typer.Typer(
     name="vsearch",
@@ -61,8 +64,8 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "search": search.search,
         "classify": classify.classify,
         "similar": similar.similar,
-        "serve": serve.serve,
     },
+    "Over HTTP": {"serve": serve.serve, "keys": keys.keys},
     "Getting started": {"demo": demo.demo, "doctor": doctor.doctor},
 }
 
@@ -73,4 +76,5 @@ for panel, commands in COMMANDS.items():
 
 def main() -> None:
     """Run `vsearch`; the entry point of the package."""
+    bound_preallocation(os.environ)  # before a command loads JAX
     app()
