@@ -46,7 +46,7 @@ def build(
             metavar="SHARE",
             min=0.5,
             max=1.0,
-            help="The share of the ten most similar views that a search in more than 100,000 views "
+            help="The share of the ten most similar views that a search in more than 50,000 views "
             "must find; measured while building.",
             show_default="as before; at first 0.98",
         ),

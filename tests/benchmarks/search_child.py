@@ -90,8 +90,10 @@ def _measured(
     singly = [timed(slice(i, i + 1)) for i in _within(_SECONDS, range(size))]
     single = 1000 * np.array([seconds for seconds, _ in singly])
     batches = [slice(start, start + BATCH) for start in range(0, size, BATCH)]
+    # Who takes longer than that for one pass gets no other.
     passes = [
-        [timed(batch) for batch in _within(_SECONDS / _PASSES, batches)] for _ in range(_PASSES)
+        [timed(batch) for batch in _within(_SECONDS / _PASSES, batches)]
+        for _ in _within(_SECONDS, range(_PASSES))
     ]
     # The best of each batch: what else the machine does meanwhile is no part of the answer.
     best = [min(seconds for seconds, _ in same) for same in zip(*passes, strict=False)]

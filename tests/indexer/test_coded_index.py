@@ -195,9 +195,9 @@ def test_no_query_is_no_answer_and_wrong_arguments_are_told() -> None:
         index.search(QUERIES, 1, [(0, ROWS + 1)])
 
 
-def test_the_plan_scans_up_to_100_000_rows_and_wherever_all_are_asked_for() -> None:
-    assert not PLAN.has_codes(100_000, 0.98)
-    assert PLAN.has_codes(100_001, 0.98)
+def test_the_plan_scans_up_to_50_000_rows_and_wherever_all_are_asked_for() -> None:
+    assert not PLAN.has_codes(50_000, 0.98)
+    assert PLAN.has_codes(50_001, 0.98)
     assert not PLAN.has_codes(10_000_000, 1.0)
     assert [PLAN.lists(rows) for rows in (1, 16, 100_001, 1_000_000, 10_000_000)] == [
         1,
