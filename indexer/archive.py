@@ -17,17 +17,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from indexer.shop import KEYS_FILE
 from indexer.tar_blocks import CHUNK, Announced, write_end, write_member
 from vsearch.errors import ArchiveError
 from vsearch.progress import Progress
-from vsearch.storage import sync_tree
+from vsearch.storage import open_new, sync_tree
 
 HEADER, LIST = "backup.json", "files.jsonl"
+PRIVATE = frozenset((KEYS_FILE,))  # only their owner may read them, restored too
 KIND, SCHEMA = "vsearch backup", 1
 
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # never “..”, nothing hidden, nothing that a shell expands
 _NAME = re.compile(
     rf"{re.escape(HEADER)}|{re.escape(LIST)}|shop\.toml|catalogue\.db|CURRENT|TRAINED"
+    rf"|{re.escape(KEYS_FILE)}"
     rf"|models/[0-9a-f]{{16}}(/{_PART})+|indexes/\d{{8}}T\d{{6}}-[0-9a-f]{{8}}(/{_PART})+"
     rf"|photos(/{_PART})+"
 )
@@ -98,7 +101,7 @@ class FolderSink:
         """Write a file."""
         path = self._folder / told.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
+        with open_new(path, private=told.name in PRIVATE) as file:
             file.writelines(parts)
 
     def end(self) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from indexer.archive import HEADER, KIND, LIST, SCHEMA, Count, Entry, check_name
+from indexer.archive import HEADER, KIND, LIST, PRIVATE, SCHEMA, Count, Entry, check_name
 from indexer.tar_blocks import CHUNK, Member, read_members
 from vsearch.errors import ArchiveError
+from vsearch.storage import open_new
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def _take(name: str, parts: Iterator[bytes], folder: Path | None, count: Count) 
     path = Path(os.devnull) if folder is None else folder / name
     if folder is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb" if folder is None else "xb") as file:
+    new = None if folder is None else open_new(path, private=name in PRIVATE)
+    with new or path.open("wb") as file:
         for part in _counted(parts, count):
             file.write(part)
             digest.update(part)

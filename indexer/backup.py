@@ -17,7 +17,7 @@ from indexer.catalogue_backup import copy_catalogue
 from indexer.drafts import draft_beside
 from indexer.pair import check_pair, check_sequence, load_model
 from indexer.pinned import Pinned, pin
-from indexer.shop import Shop
+from indexer.shop import KEYS_FILE, Shop
 from vsearch.errors import ShopError, VersionError
 from vsearch.progress import Progress, silent
 from vsearch.storage import sync_path
@@ -137,6 +137,9 @@ def _add_files(
 ) -> None:
     settings = (shop.path / "shop.toml").read_bytes()
     small = {"shop.toml": settings, "CURRENT": _line(asdict(pinned.current))}
+    keys = shop.path / KEYS_FILE
+    if keys.exists():  # hashes, so that whoever uses the shop over HTTP goes on after a restore
+        small[KEYS_FILE] = keys.read_bytes()
     if pinned.trained is not None:
         small["TRAINED"] = _line({"model": pinned.trained})
     for name, data in small.items():

@@ -53,17 +53,29 @@ class Fetcher:
         max_bytes: a larger answer is refused.
         timeout: seconds for one photo in all.
         is_allowed: which addresses may be connected to; only tests choose other than public ones.
+        schemes: http and https, or https alone.
+        option: what adds a host to the allow-list, for messages.
     """
 
     hosts: frozenset[str]
     max_bytes: int
     timeout: float = TIMEOUT
     is_allowed: Callable[[Address], bool] = is_public
+    schemes: frozenset[str] = frozenset(_PORTS)
+    option: str = "--remote-host"
 
     @classmethod
-    def of(cls, hosts: Collection[str], max_bytes: int) -> Self:
+    def of(
+        cls,
+        hosts: Collection[str],
+        max_bytes: int,
+        *,
+        schemes: Collection[str] = _PORTS,
+        option: str = "--remote-host",
+    ) -> Self:
         """Make a fetcher for an allow-list as a person writes it."""
-        return cls(frozenset(host.strip().casefold() for host in hosts), max_bytes)
+        named = frozenset(host.strip().casefold() for host in hosts)
+        return cls(named, max_bytes, schemes=frozenset(schemes), option=option)
 
     def fetch(self, url: str) -> bytes:
         """Return the bytes behind a URL.
@@ -105,12 +117,13 @@ class Fetcher:
             host, port = (parts.hostname or "").casefold(), parts.port
         except ValueError as error:
             raise RemoteError(f"{url} is not a valid URL: {error}") from error
-        if parts.scheme not in _PORTS or not host or parts.username is not None:
-            raise RemoteError(f"{url} is not an http or https URL without user name")
+        if parts.scheme not in self.schemes or not host or parts.username is not None:
+            schemes = " or ".join(sorted(self.schemes))
+            raise RemoteError(f"{url} is not an {schemes} URL without user name")
         usual = port is None or port == _PORTS[parts.scheme]
         if f"{host}:{port}" not in self.hosts and not (usual and host in self.hosts):
             name = host if usual else f"{host}:{port}"
-            raise RemoteError(f"the host {name} is not allowed: add it with --remote-host {name}")
+            raise RemoteError(f"the host {name} is not allowed: add it with {self.option} {name}")
         return parts, host, port or _PORTS[parts.scheme]
 
     def _connect(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Views = Literal["catalogue", "all"]
 
+KEYS_FILE = "keys.json"  # the API keys of the shop, hashed; for its owner's eyes only
+
 
 @dataclass(frozen=True)
 class Current:
