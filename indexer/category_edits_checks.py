@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from indexer.category_edits_paths import CategoryEdit, EditedPaths
 from indexer.columns import read_category
 from vsearch.errors import CategoryError
-from vsearch.taxonomy import CategoryPath, Taxonomy, format_path, is_within
+from vsearch.taxonomy import CategoryPath, Taxonomy, ancestors, format_path, is_within
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Tree:
         edit = CategoryEdit("split", source, parts=parts)
         for path in sorted(set(parts.values())):
             self._check_free(path)
-            self._check_siblings(path, ())
+            self._check_siblings(path)
             self._check_old_name(edit, path)
         return edit
 
@@ -141,7 +141,7 @@ class Tree:
         if not create or read_path(text) in self.taxonomy.paths:
             return self.find(text)
         path = read_path(text)
-        self._check_siblings(path, ())
+        self._check_siblings(path)
         return path
 
     def _checked(self, edit: CategoryEdit) -> CategoryEdit:
@@ -174,14 +174,17 @@ class Tree:
         if any(">" in name for name in path):
             raise CategoryError(f"“{path[-1]}” cannot be a category's name: > stands between names")
 
-    def _check_siblings(self, path: CategoryPath, leaving: CategoryPath) -> None:
-        """Check that no other category beside a new one differs in case or spaces alone."""
-        for other in self.taxonomy.children(path[:-1]):
-            if other not in {path, leaving} and alike(other[-1], path[-1]):
-                raise CategoryError(
-                    f"“{path[-1]}” differs from “{format_path(other)}” only in case or spaces: "
-                    "take that one, or another name"
-                )
+    def _check_siblings(self, path: CategoryPath, leaving: CategoryPath = ()) -> None:
+        """Check that no category beside a new one, at any level, differs in case or spaces alone."""
+        for new in ancestors(path):
+            if new in self.taxonomy.paths:
+                continue
+            for other in self.taxonomy.children(new[:-1]):
+                if other != leaving and alike(other[-1], new[-1]):
+                    raise CategoryError(
+                        f"“{new[-1]}” differs from “{format_path(other)}” only in case or spaces: "
+                        "take that one, or another name"
+                    )
 
     def _check_old_name(self, edit: CategoryEdit, path: CategoryPath) -> None:
         """Check that nobody is led on from a path that a category is to have from now on."""

@@ -7,6 +7,7 @@ and write it as `Fruit > Apple`, the form of Google's product feeds.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,7 @@ from vsearch.errors import CategoryError
 CategoryPath = tuple[str, ...]
 
 SEPARATOR = " > "
+_COMPARED = 100  # characters; comparing longer names takes long and finds nothing
 
 
 def format_path(path: CategoryPath) -> str:
@@ -85,9 +87,19 @@ class Taxonomy:
 
     def _closest(self, wanted: str) -> str:
         near = [p for p in self.paths if wanted in _folded(p[-1]) or _folded(p[-1]) in wanted]
+        near = near or self._misspelt(wanted)
         shown = near or self.children()
         listed = ", ".join(f"“{format_path(p)}”" for p in shown[:12])
         return f"{'did you mean' if near else 'the top level has'} {listed}"
+
+    def _misspelt(self, wanted: str) -> list[CategoryPath]:
+        """Return the categories whose name, or whole path, is nearly the one that was asked for."""
+        names: dict[str, list[CategoryPath]] = {}
+        for path in self.paths:
+            for name in {_folded(path[-1]), _folded(format_path(path))}:
+                names.setdefault(name, []).append(path)
+        found = get_close_matches(wanted[:_COMPARED], names)
+        return list(dict.fromkeys(path for name in found for path in names[name]))
 
 
 def _folded(text: str) -> str:

@@ -13,6 +13,7 @@ from api.cli import (
     audit,
     backup,
     build,
+    categories,
     classify,
     delete,
     demo,
@@ -72,6 +73,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
 for panel, commands in COMMANDS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
+app.add_typer(categories.categories, name="categories", rich_help_panel="A shop")
 
 
 def main() -> None:
