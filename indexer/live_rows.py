@@ -7,27 +7,18 @@ change of title, price or any attribute moves no row.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue import Catalogue
-from indexer.faiss_index import FaissIndex
-from indexer.vector_index import VectorIndex
+from indexer.delta import Delta, DeltaView, GrowingDelta
 from indexer.versions import IndexVersion
 
 _BLOCK = 4096  # items looked up at a time
-
-
-@dataclass(frozen=True)
-class DeltaView:
-    """A view that the version has not: its photo, and its embedding (dim,) float32."""
-
-    photo_key: int
-    vector: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -38,36 +29,18 @@ class LiveRows:
         marks: the changes and the embeddings up to these are in; see `ViewQueries.marks`.
         dead: shape (rows,), bool: rows of the version that count no longer.
         dead_rows: how many they are.
-        delta: the views of changed items that the version has not, by item key.
+        delta: the views of changed items that the version has not.
     """
 
     marks: tuple[int, int]
     dead: NDArray[np.bool_]
     dead_rows: int
-    delta: Mapping[int, tuple[DeltaView, ...]]
+    delta: Delta
 
     @cached_property
-    def vectors(self) -> NDArray[np.float32]:
-        """The delta's vectors, (delta rows, dim), in the order of item and photo."""
-        rows = [view.vector for _, views in sorted(self.delta.items()) for view in views]
-        return np.concatenate(rows).reshape(len(rows), -1) if rows else np.zeros((0, 1), np.float32)
-
-    @cached_property
-    def index(self) -> VectorIndex:
-        """Finds the nearest of the delta's rows."""
-        return FaissIndex(self.vectors)
-
-    @cached_property
-    def item_keys(self) -> NDArray[np.int64]:
-        """The item of each row of the delta, (delta rows,)."""
-        rows = [key for key, views in sorted(self.delta.items()) for _ in views]
-        return np.array(rows, np.int64)
-
-    @cached_property
-    def photo_keys(self) -> NDArray[np.int64]:
-        """The photo of each row of the delta, (delta rows,)."""
-        rows = [view.photo_key for _, views in sorted(self.delta.items()) for view in views]
-        return np.array(rows, np.int64)
+    def alive(self) -> NDArray[np.bool_]:
+        """Rows of the version that count, (rows,) bool."""
+        return ~self.dead
 
 
 class RowFollower:
@@ -84,7 +57,8 @@ class RowFollower:
         none = np.zeros(version.manifest.rows, np.bool_)
         # What the version has taken in was embedded before; the rest is in the change log.
         marks = (version.manifest.sequence, catalogue.marks()[1])
-        self._rows = LiveRows(marks, none, 0, {})
+        self._delta = GrowingDelta(version.manifest.dim)
+        self._rows = LiveRows(marks, none, 0, self._delta.now())
 
     def current(self) -> LiveRows:
         """Return the rows that count, with all changes that are committed by now."""
@@ -114,13 +88,15 @@ class RowFollower:
             return self._rows
 
     def _caught_up(self, marks: tuple[int, int], changed: Sequence[int]) -> LiveRows:
-        dead, delta = self._rows.dead.copy(), dict(self._rows.delta)
+        dead = self._rows.dead.copy()
+        dead_rows = self._rows.dead_rows
         for start in range(0, len(changed), _BLOCK):
             keys = changed[start : start + _BLOCK]
             rows_of = self._rows_of(keys)
             views = self.catalogue.embedded_views(
                 keys, self._version.manifest.views, self._version.embedding_fingerprint
             )
+            new = {}
             for key in keys:
                 rows, own = rows_of[key], views.get(key, {})
                 photos = self._version.photo_keys[rows].tolist()
@@ -129,23 +105,17 @@ class RowFollower:
                     photo in own and own[photo].category_id == place
                     for photo, place in zip(photos, places, strict=True)
                 ]
+                dead_rows += len(rows) - sum(alive) - int(np.count_nonzero(dead[rows]))
                 dead[rows] = ~np.array(alive, np.bool_)
                 standing = {photo for photo, lives in zip(photos, alive, strict=True) if lives}
-                new = tuple(
+                new[key] = [
                     DeltaView(photo, view.vector)
                     for photo, view in own.items()
                     if photo not in standing and view.vector is not None
-                )
-                delta.pop(key, None)
-                if new:
-                    delta[key] = new
-        return replace(
-            self._rows,
-            marks=marks,
-            dead=dead,
-            dead_rows=int(np.count_nonzero(dead)),
-            delta=delta,
-        )
+                ]
+            # Should a later block fail, the same items are put once more, which changes nothing.
+            self._delta.put(new.items())
+        return LiveRows(marks, dead, dead_rows, self._delta.now())
 
     def _rows_of(self, keys: Sequence[int]) -> dict[int, NDArray[np.int64]]:
         """Return the rows that the version has of each item."""

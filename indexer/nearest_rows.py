@@ -64,10 +64,10 @@ def nearest_rows(
     photos = np.where(rows < 0, -1, _taken(version.photo_keys, rows))
     if not len(chosen.delta):
         return NearestRows(scores, keys, photos)
-    delta, some = _of_delta(live, chosen.delta, queries, k)
+    delta, some = live.delta.search(queries, k, chosen.delta)
     scores = np.concatenate([scores, delta], axis=1)
-    keys = np.concatenate([keys, np.where(some < 0, -1, live.item_keys[some])], axis=1)
-    photos = np.concatenate([photos, np.where(some < 0, -1, live.photo_keys[some])], axis=1)
+    keys = np.concatenate([keys, np.where(some < 0, -1, live.delta.item_keys[some])], axis=1)
+    photos = np.concatenate([photos, np.where(some < 0, -1, live.delta.photo_keys[some])], axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return NearestRows(
         np.take_along_axis(scores, order, 1),
@@ -78,15 +78,6 @@ def nearest_rows(
 
 def _taken(values: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return values[np.maximum(rows, 0)] if len(values) else np.full(rows.shape, -1)
-
-
-def _of_delta(
-    live: LiveRows, places: NDArray[np.int64], queries: NDArray[np.float32], k: int
-) -> Nearest:
-    """Return scores and places in the delta, (n, k)."""
-    if len(places) == len(live.vectors):
-        return live.index.search(queries, k)
-    return _gathered(live.vectors, places, queries, k)
 
 
 def _of_version(

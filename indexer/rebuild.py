@@ -31,7 +31,7 @@ class Drift:
     @classmethod
     def of(cls, live: LiveRows) -> "Drift":
         """Count the rows that a search finds now."""
-        return cls(sum(map(len, live.delta.values())), live.dead_rows, len(live.dead))
+        return cls(len(live.delta), live.dead_rows, len(live.dead))
 
     @property
     def changed(self) -> bool:

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.delta import Delta
 from indexer.filter_syntax import CATEGORY, Field, Filter, fields_of
 from indexer.item_columns import ItemColumns
 from indexer.live_columns import LiveColumns
@@ -43,13 +44,14 @@ class Selection:
 
 def some_rows(among: NDArray[np.bool_], live: LiveRows) -> Selection:
     """Return the selection of some rows of the version, (rows,) bool, and none of the delta."""
-    return _of_mask(among & ~live.dead, np.zeros(0, np.int64))
+    return _of_mask(among & live.alive, np.zeros(0, np.int64))
 
 
 def rows_of_items(version: IndexVersion, keys: NDArray[np.int64], live: LiveRows) -> Selection:
     """Return the selection of all rows of some items."""
-    delta = np.flatnonzero(np.isin(live.item_keys, keys))
-    return _of_mask(np.isin(version.item_keys, keys) & ~live.dead, delta)
+    places = live.delta.places
+    delta = places[np.isin(live.delta.item_keys[places], keys)]
+    return _of_mask(np.isin(version.item_keys, keys) & live.alive, delta)
 
 
 def asked_fields(
@@ -74,6 +76,7 @@ class RowSelector:
         self._version = version
         self._lock = threading.Lock()
         self._placed: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._placed_delta: tuple[NDArray[np.int64], Delta, NDArray[np.int64]] | None = None
 
     def select(
         self, now: Moment, categories: Sequence[CategoryPath] = (), where: Filter | None = None
@@ -86,15 +89,14 @@ class RowSelector:
             where: the filter; None: none.
         """
         live = now.live
-        everything = np.arange(len(live.item_keys))
         if where is None and not categories:
-            return self._alive(None, None, live, everything)
+            return self._alive(None, None, live, live.delta.places)
         wanted = within(categories, where)
         assert wanted is not None  # one of the two is asked for
         columns = now.columns
         assert columns is not None  # so its fields are there
         held = np.append(columns.mask(wanted), False)  # the last one for items that are gone
-        delta = everything[held[_places(columns.keys, live.item_keys)]]
+        delta = live.delta.places[held[self._delta_places(columns.keys, live.delta)]]
         ranges = tuple(self._version.ranges(categories, self._columns.category_paths()))
         if where is None and not self._has_further(columns, categories):
             return self._alive(ranges, None, live, delta)
@@ -122,13 +124,15 @@ class RowSelector:
     ) -> Selection:
         """Return the selection without dead rows."""
         if mask is not None:
-            return _of_mask(mask & ~live.dead, delta)
+            return _of_mask(mask & live.alive, delta)
         spans = ranges if ranges is not None else ((0, self._version.manifest.rows),)
         rows = sum(stop - start for start, stop in spans)
         if not live.dead_rows:
             return Selection(ranges, None, rows, delta)
-        dead = sum(int(np.count_nonzero(live.dead[start:stop])) for start, stop in spans)
-        return Selection(ranges, ~live.dead, rows - dead, delta)
+        dead = live.dead_rows
+        if ranges is not None:
+            dead = sum(int(np.count_nonzero(live.dead[start:stop])) for start, stop in spans)
+        return Selection(ranges, live.alive, rows - dead, delta)
 
     def _has_further(self, columns: ItemColumns, categories: Sequence[CategoryPath]) -> bool:
         """Say whether an item may be within the categories by a further path alone."""
@@ -155,6 +159,15 @@ class RowSelector:
             if self._placed is None or self._placed[0] is not keys:
                 self._placed = (keys, _places(keys, self._items[0]))
             return self._placed[1]
+
+    def _delta_places(self, keys: NDArray[np.int64], delta: Delta) -> NDArray[np.int64]:
+        """Return the place of the item of each row of the delta that counts among the columns'."""
+        with self._lock:
+            known = self._placed_delta
+            if known is None or known[0] is not keys or known[1] is not delta:
+                places = _places(keys, delta.item_keys[delta.places])
+                self._placed_delta = known = (keys, delta, places)
+            return known[2]
 
 
 def _places(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
