@@ -129,6 +129,11 @@ def by_faiss_on_gpu(vectors: Vectors) -> DeviceIndex:
     return _on_gpu(vectors, "gpu-faiss")
 
 
+def on_gpu(vectors: Vectors) -> DeviceIndex:
+    """Return an index that a GPU searches, by what is installed; skip where there is none."""
+    return _on_gpu(vectors, "auto")
+
+
 def require_gpu() -> jax.Device:
     """Return JAX's first GPU; skip the test where there is none."""
     device = first_gpu()

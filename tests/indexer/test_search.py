@@ -24,6 +24,8 @@ from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError, V
 from vsearch.images import Crop, ImageError, load
 from vsearch.taxonomy import CategoryPath
 
+pytestmark = pytest.mark.usefixtures("index_device")
+
 FRUIT, APPLE, PEAR, MILK = ("Fruit",), ("Fruit", "Apple"), ("Fruit", "Pear"), ("Dairy", "Milk")
 PATHS = [APPLE, MILK, FRUIT, PEAR, ("Dairy",), ("Fruit", "Apple", "Gala")]
 DIM = TinyEmbedder.dim

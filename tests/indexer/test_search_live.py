@@ -28,6 +28,8 @@ PATHS = [APPLE, MILK, FRUIT, PEAR, ("Dairy",), ("Fruit", "Apple", "Gala")]
 DIM, FINGERPRINT = TinyEmbedder.dim, "e" * 16
 Vector = NDArray[np.float32]
 
+pytestmark = pytest.mark.usefixtures("index_device")
+
 FILTERS: dict[str, Callable[[dict[str, Value]], bool]] = {
     "colour = 'red'": lambda told: told.get("colour") == "red",
     "price < 3 and not colour = 'red'": lambda told: (
