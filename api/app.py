@@ -12,7 +12,8 @@ from starlette.formparsers import MultiPartParser
 
 from api import problems
 from api.limits import BodyLimit, SafeHeaders
-from api.live import LivePair, OpenSearcher, open_live
+from api.live import LivePair
+from api.loading import LoadNetwork, load_warm
 from api.rebuilding import Rebuilder
 from api.routes import categories, health, items, photos, search, writing
 from api.settings import ServerSettings
@@ -28,18 +29,18 @@ Search a shop by photo. Every error is a problem detail (RFC 9457, `application/
 """
 
 
-def create_app(settings: ServerSettings, open_searcher: OpenSearcher = open_live) -> FastAPI:
+def create_app(settings: ServerSettings, load_network: LoadNetwork = load_warm) -> FastAPI:
     """Make the application that serves one shop.
 
     Args:
         settings: which shop, and the limits.
-        open_searcher: loads the pair of model and index that is published.
+        load_network: loads the model that is published.
 
     Raises:
         ShopError: there is no such shop.
     """
     shop = Shop.open(settings.shop)
-    live = LivePair(shop, open_searcher)
+    live = LivePair(shop, load_network)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -6,12 +6,14 @@ The photo is read, decoded and forgotten within the request; nothing of it is wr
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 
+from api.pair import Pair
 from api.problems import Kind, ProblemError
 from api.routes.context import Documents, Live, OpenShop, Settings, problems
 from api.schemas import Prediction, SearchAnswer
 from api.settings import ServerSettings
+from api.waiting import while_waited_for
 from indexer.grouping import Group
 from indexer.search import Restrict
 from indexer.shop import Shop
@@ -39,9 +41,9 @@ CropField = Annotated[
 ]
 
 
-# Plain functions, so that FastAPI runs them in its threads: decoding would hold up the event loop.
 @router.post("/search")
-def search(
+async def search(
+    request: Request,
     photo: Photo,
     shop: OpenShop,
     live: Live,
@@ -69,23 +71,36 @@ def search(
     if top_k > settings.max_top_k:
         told = f"top_k is {top_k}; this server returns at most {settings.max_top_k} items."
         raise ProblemError(422, Kind.INVALID_REQUEST, told)
-    result = live.searcher().search(
-        _bytes(photo, shop, settings),
-        top_k=top_k,
-        categories=_within(shop, category or ()),
-        crop=_crop(crop),
-        restrict=restrict,
-    )
-    return SearchAnswer.of_search(result, documents.hits([Group(hit) for hit in result.hits]))
+    data, part = _bytes(photo, shop, settings), _crop(crop)
+
+    async def answer(pair: Pair) -> SearchAnswer:
+        within = await pair.run(_within, shop, category or ())
+        seen = await pair.see(data, crop=part)
+        result = await pair.search(seen, top_k=top_k, categories=within, restrict=restrict)
+        hits = await pair.run(documents.hits, [Group(hit) for hit in result.hits])
+        return SearchAnswer.of_search(result, hits)
+
+    with live.hold() as pair:
+        return await while_waited_for(request, answer(pair))
 
 
 @router.post("/classify")
-def classify(
-    photo: Photo, shop: OpenShop, live: Live, settings: Settings, crop: CropField = None
+async def classify(
+    request: Request,
+    photo: Photo,
+    shop: OpenShop,
+    live: Live,
+    settings: Settings,
+    crop: CropField = None,
 ) -> Prediction:
     """Say what a photo shows: labels, and categories of every level, with probabilities."""
-    data = _bytes(photo, shop, settings)
-    return Prediction.of(live.searcher().classify(data, crop=_crop(crop)))
+    data, part = _bytes(photo, shop, settings), _crop(crop)
+
+    async def answer(pair: Pair) -> Prediction:
+        return Prediction.of(await pair.classify(await pair.see(data, crop=part)))
+
+    with live.hold() as pair:
+        return await while_waited_for(request, answer(pair))
 
 
 def _bytes(photo: UploadFile, shop: Shop, settings: ServerSettings) -> bytes:

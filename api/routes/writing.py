@@ -1,5 +1,7 @@
 """`PUT`, `POST` and `DELETE` of items: changes that are found, or gone, when they are answered."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -63,7 +65,8 @@ def delete(item_id: ItemPath, shop: OpenShop) -> DeletedDocument:
 
 def _taken_in(shop: OpenShop, live: Live, items: list[NamedItem]) -> UpsertDocument:
     try:
-        report, rejected = take_in(shop, items, _embedder(shop, live))
+        with _network(shop, live) as network:
+            report, rejected = take_in(shop, items, network)
     except FingerprintMismatchError as error:
         told = "Another model is just taking over: ask again in a few seconds."
         raise ProblemError(503, Kind.BUSY, told, headers={"Retry-After": "3"}) from error
@@ -78,6 +81,11 @@ def _taken_in(shop: OpenShop, live: Live, items: list[NamedItem]) -> UpsertDocum
     )
 
 
-def _embedder(shop: OpenShop, live: Live) -> PhotoEmbedder | None:
-    """Return the network that serves; None before the first build."""
-    return live.searcher().embedder if shop.current().index is not None else None
+@contextmanager
+def _network(shop: OpenShop, live: Live) -> Iterator[PhotoEmbedder | None]:
+    """Hold the network that serves; None before the first build."""
+    if shop.current().index is None:
+        yield None
+        return
+    with live.hold(photos=0) as pair:
+        yield pair.network

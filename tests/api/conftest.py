@@ -11,11 +11,9 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from api.app import create_app
-from api.live import OneThread
 from api.settings import ServerSettings
 from indexer.build import build
 from indexer.importing import import_manifest
-from indexer.search import Searcher
 from indexer.shop import Shop
 from indexer.training import train_shop
 from tests.indexer.tiny_network import TINY, offer_tiny
@@ -64,7 +62,7 @@ def serve(embedder: TinyEmbedder) -> Iterator[Serve]:
     def start(path: Path, root_path: str = "", **settings: object) -> TestClient:
         app = create_app(
             ServerSettings(shop=path, **settings),  # type: ignore[arg-type]
-            lambda shop: Searcher.open(shop, embedder=OneThread(embedder)),
+            lambda _shop, _model: embedder,
         )
         client = TestClient(app, raise_server_exceptions=False, root_path=root_path)
         client.__enter__()

@@ -62,7 +62,7 @@ def test_the_answer_says_what_the_photo_shows(client: TestClient, shop: Shop) ->
     assert [one["assigned"] for one in answer["labels"]] == [True, False, False]
     assert answer["model"] == shop.current().model
     assert answer["index"] == shop.current().index
-    assert set(answer["timings"]) == {"decode", "embed", "search", "total"}
+    assert set(answer["timings"]) == {"decode", "embed", "search", "wait", "total"}
 
 
 def test_top_k_and_categories_restrict(client: TestClient) -> None:
@@ -145,8 +145,7 @@ def test_one_thread_owns_the_network(
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda seed: ids(search(client, seed))[0], [1, 2, 4, 5, 6, 3]))
     assert found == ["apple", "pear", "A/1", "café crème", "knife", "pear"]
-    assert len(threads) == 6
-    assert set(threads) == {"network_0"}
+    assert set(threads) == {"network"}
 
 
 def test_a_shoppers_photo_never_touches_a_disk(

@@ -214,7 +214,7 @@ class TestTakingOver:
         shop.catalogue.upsert_items([item_row(tmp_path / "source", "spoon", ("Kitchen",), [7])])
         with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.ERROR):
             patch.setattr("api.live.RETRY_SECONDS", 0.02)
-            patch.setattr("indexer.search.Searcher.open", _damaged)
+            patch.setattr("api.live.open_version", _damaged)
             new = build(shop, embedder=embedder).version
             while not caplog.messages:
                 time.sleep(0.02)
