@@ -9,7 +9,11 @@ from api.cli.gate import DEFAULT_POINTS, MaxDrop, show_gate
 from api.cli.tables import listing
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
+_FIGURES = 2  # of a model, in the listing
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from indexer.models import ModelEntry
 
 
@@ -42,10 +46,16 @@ def _columns(entry: "ModelEntry") -> tuple[object, ...]:
         entry.parent,
         entry.objective,
         f"{entry.labels:,}{columns}",
-        ", ".join(f"{name} {value:.3f}" for name, value in list(entry.metrics.items())[:2]) or None,
+        _figures(entry.metrics),
         entry.made.replace("T", " ").removesuffix("+00:00"),
         len(entry.versions),
     )
+
+
+def _figures(metrics: "Mapping[str, float]") -> str | None:
+    """Return the first figures on val, as people see them."""
+    told = [f"{name.removeprefix('val_')} {value:.3f}" for name, value in metrics.items()]
+    return ", ".join(told[:_FIGURES]) or None
 
 
 def promote(

@@ -119,7 +119,7 @@ class Trained:
             "objective": network.objective.name,
             "label_columns": network.bundle.label_columns,
             "labels": [label.name for label in network.bundle.labels],
-            "metrics": {"top1": 0.9},
+            "metrics": {"val_top1": 0.9},
             "parent": None,
         }
         (folder / "model.json").write_text(json.dumps(told))

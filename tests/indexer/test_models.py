@@ -61,7 +61,7 @@ def test_a_listing_tells_where_a_model_comes_from_and_what_belongs_to_it(trained
         2,
         ("category",),
     )
-    assert (good.versions, good.metrics, good.gate) == ((second, first), {"top1": 0.9}, None)
+    assert (good.versions, good.metrics, good.gate) == ((second, first), {"val_top1": 0.9}, None)
     assert (poor.versions, poor.parent) == ((), None)
     document = json.loads(json.dumps(poor.to_json()))
     assert document["gate"]["passed"] is False
