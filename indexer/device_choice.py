@@ -59,6 +59,11 @@ class DeviceReport:
     detail: str = ""
     problem: str | None = None
 
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return ": ".join(part for part in (self.device, self.detail, self.problem) if part)
+
 
 def index_device() -> Choice:
     """Return what the environment asks for.

@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
@@ -66,6 +66,7 @@ def examine(shop: Path | None) -> Iterator[Finding]:
     yield libraries()
     yield devices()
     yield from faiss()
+    yield index_device()
     yield weights()
     if shop is not None:
         yield from shop_findings(shop)
@@ -131,6 +132,21 @@ def faiss() -> Iterator[Finding]:
         yield Finding("faiss", "ok", wheels[0])
 
 
+def index_device(rows: int = 0, dim: int = 256) -> Finding:
+    """Say what would search an index of so many rows, and why it is not a GPU that is there."""
+    from indexer.device_choice import INDEX_DEVICE, device_report
+    from vsearch.errors import DeviceError
+
+    try:
+        report = device_report(rows, dim)
+    except DeviceError as error:
+        return Finding("index", "broken", str(error), f"set {INDEX_DEVICE} to another value")
+    if report.problem is None:
+        return Finding("index", "ok", f"searched on {report.line}")
+    advice = f"look at jax and faiss above, or set {INDEX_DEVICE} to cpu to be content with it"
+    return Finding("index", "warning", f"searched on {report.line}", advice)
+
+
 def weights() -> Finding:
     """Say whether training can start from pretrained weights."""
     version = _version(WEIGHTS_PACKAGE)
@@ -157,6 +173,9 @@ def shop_findings(path: Path) -> Iterator[Finding]:
             version.verify()
             found = f"{name}: index {version.name}, {version.manifest.rows:,} rows, verified"
             yield Finding("shop", "ok", found)
+            on_device = index_device(version.manifest.rows, version.manifest.dim)
+            if on_device.state != "ok":  # such as too little room for so many rows
+                yield replace(on_device, what="shop's index")
     except (VsearchError, OSError, ImportError, RuntimeError) as error:
         yield Finding("shop", "broken", str(path), str(error))
 

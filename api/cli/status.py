@@ -13,6 +13,7 @@ from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 if TYPE_CHECKING:
+    from indexer.device_choice import DeviceReport
     from indexer.rebuild import Drift
     from indexer.shop import Current, Shop, Views
     from indexer.version_files import VersionManifest
@@ -97,6 +98,7 @@ def _overview(
     current = opened.current()
     manifest = read_manifest(opened.indexes / current.index) if current.index else None
     counts = opened.catalogue.counts(*(served_by(manifest) if manifest else (0,)))
+    device = _searched_on(manifest)
     found, due = _drift(opened)
     listed = opened.catalogue.rejects(None if rejects else REJECTS_SHOWN)
     document: dict[str, object] = {
@@ -109,6 +111,8 @@ def _overview(
         "delta_rows": found.delta if found else None,
         "dead_rows": found.dead if found else None,
         "rebuild_due": due,
+        "index_device": device.device if device else None,
+        "index_device_problem": device.problem if device else None,
         "rejects": [asdict(reject) for reject in listed],
         "rejects_total": opened.catalogue.reject_count(),
     }
@@ -124,6 +128,7 @@ def _overview(
                 ("version", current.index or "none yet: vsearch build"),
                 ("views", opened.settings.views),
                 *([("built", manifest.created)] if manifest else []),
+                *([("searched on", device.line)] if device else []),
                 *([("changed", _changed(found))] if found and found.changed else []),
                 *([("rebuild", f"due: {due}; run `vsearch build`")] if due else []),
                 *_news(opened, current, counts.waiting),
@@ -132,6 +137,13 @@ def _overview(
         *show_rejects(listed, opened.catalogue.reject_count(), shop),
     ]
     return document, shown
+
+
+def _searched_on(manifest: "VersionManifest | None") -> "DeviceReport | None":
+    """Say what would search the index here; a server's log tells what does search it there."""
+    from indexer.device_choice import device_report
+
+    return device_report(manifest.rows, manifest.dim) if manifest else None
 
 
 def served_by(manifest: "VersionManifest") -> tuple[int, str, "Views"]:

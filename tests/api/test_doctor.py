@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app, doctor
+from indexer.device_choice import DeviceReport
+from tests.api.test_cli import answer, run
 
 Install = Callable[..., None]
 
@@ -42,7 +44,10 @@ def diagnose(*arguments: str, code: int = 0) -> dict[str, dict[str, Any]]:
 
 def test_a_sound_machine_passes() -> None:
     findings = diagnose()
-    assert list(findings) == ["python", "memory", "libraries", "jax", "faiss", "pretrained weights"]
+    assert list(findings) == [
+        "python", "memory", "libraries", "jax", "faiss", "index", "pretrained weights",
+    ]  # fmt: skip
+    assert findings["index"]["found"] == "searched on CPU: as VSEARCH_INDEX_DEVICE says"
     assert "cpu" in findings["jax"]["found"]
     shown = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "120"})
     assert shown.exit_code == 0
@@ -61,6 +66,41 @@ def test_two_faiss_wheels_are_broken(install: Install) -> None:
 def test_no_faiss_wheel_is_broken(install: Install) -> None:
     install()
     assert "vsearch[cpu]" in diagnose(code=1)["faiss"]["advice"]
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VSEARCH_INDEX_DEVICE", "gpu-jax")
+    monkeypatch.setattr("indexer.device_choice.expects_gpu", lambda _: False)
+    index = diagnose()["index"]
+    assert index["state"] == "warning"
+    assert "VSEARCH_INDEX_DEVICE is gpu-jax, but JAX has no CUDA plugin" in index["found"]
+    assert "set VSEARCH_INDEX_DEVICE to cpu" in index["advice"]
+    monkeypatch.setenv("VSEARCH_INDEX_DEVICE", "tpu")
+    wrong = diagnose(code=1)["index"]
+    assert "expected one of auto, cpu, gpu, gpu-faiss, gpu-jax" in wrong["found"]
+
+
+def test_an_index_with_too_little_room_is_told(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def report(rows: int = 0, dim: int = 256) -> DeviceReport:
+        problem = f"too little room on the GPU: {rows} rows of {dim}" if rows else None
+        return DeviceReport("CPU" if rows else "JAX on a GPU", problem=problem)
+
+    monkeypatch.setattr("indexer.device_choice.device_report", report)
+    findings = diagnose(str(trained / "shop"))
+    assert findings["index"]["found"] == "searched on JAX on a GPU"
+    told = findings["shop's index"]
+    assert told["state"] == "warning"
+    assert "searched on CPU: too little room on the GPU: 12 rows of" in told["found"]
+    document = answer("status", trained / "shop")
+    assert document["index_device"] == "CPU"
+    assert document["index_device_problem"].startswith("too little room on the GPU: 12 rows")
+    shown = run("status", trained / "shop").output
+    assert "searched on" in shown
+    assert "too little room on the GPU" in " ".join(shown.split())
 
 
 def test_a_missing_library_is_broken(install: Install) -> None:
