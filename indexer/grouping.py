@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from indexer.search_hits import SearchHit
 
 _WIDENING = 4
+
+Grouping = Literal["none", "group_id"]
+"""Whether variants of a product are one hit."""
 
 
 @dataclass(frozen=True)

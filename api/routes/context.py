@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from api.live import LivePair
 from api.schemas import ProblemDocument
+from api.searching import Answering
 from api.settings import ServerSettings
 from api.shown import Shown
 from api.thumbnails import Thumbnails
@@ -36,10 +37,17 @@ def _pictures(request: Request) -> Thumbnails:
     return pictures
 
 
+def _answers(request: Request) -> Answering:
+    state = request.app.state
+    root_path = request.scope.get("root_path", "")
+    return Answering(_shown(request), state.explanations, state.settings.max_top_k, root_path)
+
+
 OpenShop = Annotated[Shop, Depends(_shop)]
 Live = Annotated[LivePair, Depends(_live)]
 Settings = Annotated[ServerSettings, Depends(_settings)]
 Documents = Annotated[Shown, Depends(_shown)]
+Answers = Annotated[Answering, Depends(_answers)]
 Pictures = Annotated[Thumbnails, Depends(_pictures)]
 
 

@@ -5,25 +5,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from api.photos import catalogue_photo
-from api.problems import Kind, ProblemError
-from api.routes.context import Documents, Live, OpenShop, Settings, problems
-from api.routes.filtered import QueryFilter
-from api.routes.pages import (
+from api.access import needs
+from api.pages import (
     GROUP,
     MIN_SCORE,
     PAGE,
     TOP_K,
-    Grouping,
     Page,
     PageSize,
     found_groups,
     hits_needed,
     page_count,
 )
+from api.photos import catalogue_photo
+from api.problems import Kind, ProblemError
+from api.routes.context import Documents, Live, OpenShop, Settings, problems
+from api.routes.filtered import QueryFilter
 from api.routes.photos import has
 from api.schemas import ItemDocument, ItemPage
 from api.schemas.answers import SimilarAnswer
+from indexer.grouping import Grouping
 from indexer.listing import Sort, listing
 from indexer.records import Item
 from indexer.search import SearchHit
@@ -48,6 +49,7 @@ NO_ITEM = "No such item."
 
 @router.get(
     "/items",
+    dependencies=[needs("search")],
     responses=problems(_422="No such category or field, or the filter is not understood."),
 )
 def items(
@@ -94,6 +96,7 @@ def items(
 # An id may hold slashes, hence `:path`; longer routes must come first.
 @router.get(
     "/items/{item_id:path}/photo",
+    dependencies=[needs("search", open_by="public_photos")],
     response_class=Response,
     responses={
         200: {"description": "The photo as it is stored.", "content": {"image/*": {}}},
@@ -114,6 +117,7 @@ def item_photo(
 
 @router.get(
     "/items/{item_id:path}/similar",
+    dependencies=[needs("search")],
     responses=problems(
         _404=NO_ITEM,
         _409="The item waits for its embedding.",
@@ -163,7 +167,9 @@ def similar(
     )
 
 
-@router.get("/items/{item_id:path}", responses=problems(_404=NO_ITEM))
+@router.get(
+    "/items/{item_id:path}", dependencies=[needs("search")], responses=problems(_404=NO_ITEM)
+)
 def item(item_id: str, shop: OpenShop, documents: Documents) -> ItemDocument:
     """Return an item."""
     (document,) = documents.items([_item(shop, item_id)])

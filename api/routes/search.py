@@ -1,125 +1,147 @@
-"""`POST /v1/search` and `POST /v1/classify`: questions asked with a photo.
+"""`POST /v1/search`, `/v1/search/batch`, `/v1/classify` and `/v1/explain`: asked with a photo.
 
-The photo is read, decoded and forgotten within the request; nothing of it is written down.
+The photo is read, decoded and forgotten within the request; nothing of it is written down. What
+follows the network is done in one thread, the document's JSON included: the event loop only waits.
 """
 
-from collections.abc import Sequence
-from typing import Annotated
+import asyncio
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, Request, Response
 
+from api.access import needs
 from api.pair import Pair
-from api.problems import Kind, ProblemError
-from api.routes.context import Documents, Live, OpenShop, Settings, problems
-from api.schemas import Prediction, SearchAnswer
+from api.routes.context import Answers, Live, OpenShop, Settings, problems
+from api.routes.reading import Body
+from api.schemas.answers import BatchAnswer, Prediction, SearchAnswer
+from api.schemas.asking import (
+    ClassifySent,
+    ExplainAsked,
+    ExplainSent,
+    PhotoAsked,
+    SearchAsked,
+    SearchSent,
+)
+from api.schemas.explanations import ExplanationDocument
+from api.searching import Outcome
 from api.settings import ServerSettings
 from api.waiting import while_waited_for
-from indexer.grouping import Group
-from indexer.search import Restrict
 from indexer.shop import Shop
+from vsearch.errors import VsearchError
 from vsearch.images import Crop
-from vsearch.taxonomy import CategoryPath
 
 router = APIRouter(
     prefix="/v1",
     tags=["photo search"],
+    dependencies=[needs("search")],
     responses=problems(
+        _400="The form is broken.",
         _413="The photo has too many bytes.",
-        _415="The file is no image, or of a format that is not supported.",
+        _415="The file is no image, or of a format that is not supported; or the body is no form.",
         _422="The photo cannot be used, or a field is wrong.",
-        _503="The shop has no model and index yet.",
+        _503="The shop has no model and index yet, or the server has as much to do as it can.",
     ),
 )
+INDEX_CHANGED = problems(_409="Another index version serves than the one that is asked for.")
 
-Photo = Annotated[UploadFile, File(description="The photo: JPEG, PNG, WebP, GIF, BMP or TIFF.")]
-CropField = Annotated[
-    str | None,
-    Form(
-        description="Use only this part of the photo: x,y,width,height as fractions of it, 0 to 1.",
-        examples=["0.1,0.2,0.5,0.5"],
-    ),
-]
+SEARCH = Body(SearchAsked, SearchSent)
+BATCH = Body(SearchAsked, None, several=True)
+CLASSIFY = Body(PhotoAsked, ClassifySent)
+EXPLAIN = Body(ExplainAsked, ExplainSent)
 
 
-@router.post("/search")
+@router.post(
+    "/search", response_model=SearchAnswer, responses=INDEX_CHANGED, openapi_extra=SEARCH.openapi()
+)
 async def search(
-    request: Request,
-    photo: Photo,
-    shop: OpenShop,
-    live: Live,
-    settings: Settings,
-    documents: Documents,
-    top_k: Annotated[int, Form(ge=1, description="How many items to return.")] = 10,
-    category: Annotated[
-        list[str] | None,
-        Form(
-            description="Only items within this category; repeat it for several. A whole path or, "
-            "where it is unique, a name alone.",
-            examples=[["Fruit > Apple"]],
-        ),
-    ] = None,
-    restrict: Annotated[
-        Restrict,
-        Form(
-            description="“auto” looks within the categories that the photo is likely to show, "
-            "where they are clear."
-        ),
-    ] = "off",
-    crop: CropField = None,
-) -> SearchAnswer:
+    request: Request, shop: OpenShop, live: Live, settings: Settings, answers: Answers
+) -> Response:
     """Find the items that look like a photo, and say what the photo shows."""
-    if top_k > settings.max_top_k:
-        told = f"top_k is {top_k}; this server returns at most {settings.max_top_k} items."
-        raise ProblemError(422, Kind.INVALID_REQUEST, told)
-    data, part = _bytes(photo, shop, settings), _crop(crop)
+    read = await SEARCH.read(request, _limit(shop, settings))
+    (_, data), crop = read.photos[0], _crop(read.asked)
 
-    async def answer(pair: Pair) -> SearchAnswer:
-        within = await pair.run(_within, shop, category or ())
-        seen = await pair.see(data, crop=part)
-        result = await pair.search(seen, top_k=top_k, categories=within, restrict=restrict)
-        hits = await pair.run(documents.hits, [Group(hit) for hit in result.hits])
-        return SearchAnswer.of_search(result, hits)
+    async def answer(pair: Pair) -> Response:
+        filtered = await pair.run(answers.check, pair.searcher, read.asked)
+        seen = await pair.see(data, crop=crop)
+        found = await pair.run(answers.search, pair.searcher, seen, read.asked, filtered)
+        return _json(found)
 
     with live.hold() as pair:
         return await while_waited_for(request, answer(pair))
 
 
-@router.post("/classify")
-async def classify(
-    request: Request,
-    photo: Photo,
-    shop: OpenShop,
-    live: Live,
-    settings: Settings,
-    crop: CropField = None,
-) -> Prediction:
+@router.post(
+    "/search/batch",
+    response_model=BatchAnswer,
+    responses=INDEX_CHANGED,
+    openapi_extra=BATCH.openapi(),
+)
+async def batch(
+    request: Request, shop: OpenShop, live: Live, settings: Settings, answers: Answers
+) -> Response:
+    """Search with several photos at once; one that cannot be used does not stop the others."""
+    read = await BATCH.read(request, _limit(shop, settings), settings.max_batch)
+    crop = _crop(read.asked)
+
+    async def answer(pair: Pair) -> Response:
+        filtered = await pair.run(answers.check, pair.searcher, read.asked)
+
+        async def one(data: bytes) -> Outcome:
+            try:
+                seen = await pair.see(data, crop=crop)
+                return await pair.run(answers.search, pair.searcher, seen, read.asked, filtered)
+            except VsearchError as error:
+                return error
+
+        found = await asyncio.gather(*(one(data) for _, data in read.photos))
+        names = [name for name, _ in read.photos]
+        return _json(await pair.run(answers.together, pair.searcher, names, found))
+
+    with live.hold(len(read.photos)) as pair:
+        return await while_waited_for(request, answer(pair))
+
+
+@router.post("/classify", response_model=Prediction, openapi_extra=CLASSIFY.openapi())
+async def classify(request: Request, shop: OpenShop, live: Live, settings: Settings) -> Response:
     """Say what a photo shows: labels, and categories of every level, with probabilities."""
-    data, part = _bytes(photo, shop, settings), _crop(crop)
+    read = await CLASSIFY.read(request, _limit(shop, settings))
+    (_, data), crop = read.photos[0], _crop(read.asked)
 
-    async def answer(pair: Pair) -> Prediction:
-        return Prediction.of(await pair.classify(await pair.see(data, crop=part)))
+    async def answer(pair: Pair) -> Response:
+        told = Prediction.of(await pair.classify(await pair.see(data, crop=crop)))
+        return _json(told.model_dump_json())
 
     with live.hold() as pair:
         return await while_waited_for(request, answer(pair))
 
 
-def _bytes(photo: UploadFile, shop: Shop, settings: ServerSettings) -> bytes:
-    """Return the photo; the limit on the body is wider, as it holds the form's fields too."""
-    limit = settings.max_bytes or shop.settings.max_bytes
-    if photo.size is not None and photo.size > limit:
-        told = (
-            f"The photo has {photo.size:,} bytes; at most {limit:,} are taken: send a smaller one."
-        )
-        raise ProblemError(413, Kind.TOO_LARGE, told)
-    return photo.file.read()
+@router.post(
+    "/explain",
+    response_model=ExplanationDocument,
+    responses=problems(_404="There is no such item."),
+    openapi_extra=EXPLAIN.openapi(),
+)
+async def explain(
+    request: Request, shop: OpenShop, live: Live, settings: Settings, answers: Answers
+) -> Response:
+    """Say why a photo was given its labels, and what it has in common with items."""
+    read = await EXPLAIN.read(request, _limit(shop, settings))
+    (_, data), crop = read.photos[0], _crop(read.asked)
+
+    async def answer(pair: Pair) -> Response:
+        return _json(await pair.run(answers.explain, pair.searcher, data, crop, read.asked))
+
+    with live.hold() as pair:
+        return await while_waited_for(request, answer(pair))
 
 
-def _within(shop: Shop, names: Sequence[str]) -> list[CategoryPath]:
-    if not names:
-        return []  # the tree is not needed, and reading it costs more than the search
-    taxonomy = shop.taxonomy()
-    return [taxonomy.find(name) for name in names]
+def _limit(shop: Shop, settings: ServerSettings) -> int:
+    """Return how many bytes a photo may have."""
+    return settings.max_bytes or shop.settings.max_bytes
 
 
-def _crop(text: str | None) -> Crop | None:
-    return Crop.parse(text) if text else None
+def _crop(asked: PhotoAsked) -> Crop | None:
+    return Crop.parse(asked.crop) if asked.crop else None
+
+
+def _json(text: str) -> Response:
+    return Response(text, media_type="application/json")

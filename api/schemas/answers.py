@@ -1,10 +1,11 @@
 """The documents that the HTTP API answers with; `vsearch search --json` prints the same keys."""
 
-from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
+from api.schemas.explanations import ExplanationDocument
+from api.schemas.facets import FacetDocument
 from api.schemas.items import HitDocument, PathText
 from indexer.search import SearchResult
 
@@ -96,11 +97,13 @@ class SearchAnswer(Prediction):
         description="Where a search with `restrict=auto` has looked; null for any other."
     )
     hits: list[HitDocument] = Field(description="Best first; each item once.")
-
-    @classmethod
-    def of_search(cls, result: SearchResult, hits: Sequence[HitDocument]) -> Self:
-        """Describe a whole answer, whose hits are described already."""
-        return cls.model_validate(result.to_json() | {"hits": hits})
+    total: int = Field(description="Items that the filter leaves, however similar.", examples=[81])
+    page: int = Field(examples=[1])
+    pages: int = Field(description="Pages that can be asked for.", examples=[9])
+    facets: list[FacetDocument] | None = Field(
+        description="Counts of the items that the filter leaves; null where not asked for."
+    )
+    explanation: ExplanationDocument | None = Field(description="Why; null where not asked for.")
 
 
 class SimilarAnswer(BaseModel):
@@ -115,16 +118,6 @@ class SimilarAnswer(BaseModel):
     )
 
 
-class Health(BaseModel):
-    """That the shop can be searched, and with what."""
-
-    status: str = Field(examples=["ok"])
-    shop: str = Field(examples=["Corner shop"])
-    model: str = Field(examples=["3f9a0c1d2e4b5a69"])
-    index: str = Field(examples=["20260103T101500-9c1d2e4b"])
-    items: int = Field(description="Items that can be found.", examples=[81])
-
-
 class ProblemDocument(BaseModel):
     """A problem detail (RFC 9457); some kinds have further members."""
 
@@ -132,3 +125,21 @@ class ProblemDocument(BaseModel):
     title: str = Field(examples=["Unknown item"])
     status: int = Field(examples=[404])
     detail: str = Field(examples=["The shop has no item “X-17”."])
+
+
+class BatchedAnswer(BaseModel):
+    """The answer to one photo of several, or what was wrong with it."""
+
+    photo: str = Field(description="The name that the file was sent with.", examples=["a.jpg"])
+    answer: SearchAnswer | None = Field(description="null where there is a problem.")
+    problem: ProblemDocument | None = Field(
+        description="null where there is an answer.", examples=[None]
+    )
+
+
+class BatchAnswer(BaseModel):
+    """The answers to several photos, by one pair of model and index."""
+
+    results: list[BatchedAnswer] = Field(description="In the order of the photos.")
+    model: str = Field(description="The model_fingerprint.", examples=["3f9a0c1d2e4b5a69"])
+    index: str = Field(description="The index version.", examples=["20260103T101500-9c1d2e4b"])

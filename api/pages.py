@@ -1,15 +1,13 @@
 """Pages of lists, and of hits."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Query
 
 from api.problems import Kind, ProblemError
-from indexer.grouping import Group, search_groups
+from indexer.grouping import Group, Grouping, search_groups
 from indexer.search import SearchHit
-
-Grouping = Literal["none", "group_id"]
 
 Page = Annotated[int, Query(ge=1, le=1_000_000, description="Which page, from 1 on.")]
 PageSize = Annotated[int, Query(ge=1, le=200, description="Items on a page.")]

@@ -1,0 +1,148 @@
+"""A photo and what is asked about it, read from a form or from JSON.
+
+FastAPI reads a body in one way for each route; here either is taken, checked by the same document.
+Nothing is written to a disk: parts within the server's limit stay in memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from api.problems import Kind, ProblemError
+from api.schemas.asking import PhotoAsked, PhotoSent
+
+MAX_FIELDS = 200
+MAX_FIELD_BYTES = 64 * 1024
+FORM, JSON = "multipart/form-data", "application/json"
+_PLAIN_FORM = "application/x-www-form-urlencoded"
+
+Asked = TypeVar("Asked", bound=PhotoAsked)
+
+
+@dataclass(frozen=True)
+class Read(Generic[Asked]):
+    """A request that was understood.
+
+    Attributes:
+        photos: the files with the names that the client gave them, in order.
+        asked: what is asked about them.
+    """
+
+    photos: Sequence[tuple[str, bytes]]
+    asked: Asked
+
+
+@dataclass(frozen=True)
+class Body(Generic[Asked]):
+    """How the body of a route is read.
+
+    Attributes:
+        asked: the fields beside the photo.
+        sent: the same with the photo, as JSON; None where a form alone is taken.
+        several: whether there may be several photos.
+    """
+
+    asked: type[Asked]
+    sent: type[PhotoSent] | None
+    several: bool = False
+
+    async def read(self, request: Request, max_bytes: int, most: int = 1) -> Read[Asked]:
+        """Read a request.
+
+        Args:
+            request: the request.
+            max_bytes: of a photo.
+            most: photos.
+
+        Raises:
+            ProblemError: 415 neither a form nor JSON; 413 a photo is too large; 422 there is none.
+            RequestValidationError: a field is missing, unknown, or not allowed.
+        """
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind in (FORM, _PLAIN_FORM, ""):  # the latter two lack the photo, which is told
+            form = request.form(
+                max_files=most, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+            )
+            async with form as parts:
+                read = await self._of_form(parts)
+        elif kind == JSON and self.sent is not None:
+            read = self._of_json(await request.body())
+        else:
+            wanted = f"{FORM} or {JSON}" if self.sent else FORM
+            told = f"The body is {kind or 'of no type'}, expected {wanted} with a field “photo”."
+            raise ProblemError(415, Kind.INVALID_REQUEST, told)
+        for name, data in read.photos:
+            if len(data) > max_bytes:
+                told = f"The photo {name} has {len(data):,} bytes; at most {max_bytes:,} are taken."
+                raise ProblemError(413, Kind.TOO_LARGE, told)
+        return read
+
+    async def _of_form(self, form: FormData) -> Read[Asked]:
+        files = [part for part in form.getlist("photo") if isinstance(part, UploadFile)]
+        photos = [(file.filename or "photo", await file.read()) for file in files]
+        if not photos:
+            raise _missing("photo")
+        return Read(photos, _checked(self.asked, _fields(self.asked, form)))
+
+    def _of_json(self, body: bytes) -> Read[Asked]:
+        sent = self.sent
+        assert sent is not None  # `read` has looked
+        try:
+            told = sent.model_validate_json(body)
+        except ValidationError as error:
+            raise _faults(error) from error
+        fields = told.model_dump(exclude={"photo"}, exclude_unset=True)
+        return Read([("photo", told.photo)], self.asked.model_construct(**fields))
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of the body, for `openapi_extra` of a route."""
+        photo: dict[str, Any] = {
+            "type": "string",
+            "format": "binary",
+            "description": "The photo: JPEG, PNG, WebP, GIF, BMP or TIFF.",
+        }
+        if self.several:
+            photo = {"type": "array", "items": photo, "minItems": 1}
+        form = self.asked.model_json_schema(ref_template="#/components/schemas/{model}")
+        form = form | {
+            "title": f"{form['title']}Form",
+            "properties": {"photo": photo, **form["properties"]},
+            "required": ["photo", *form.get("required", ())],
+        }
+        content: dict[str, Any] = {FORM: {"schema": form}}
+        if self.sent is not None:
+            told = self.sent.model_json_schema(ref_template="#/components/schemas/{model}")
+            content[JSON] = {"schema": told}
+        return {"requestBody": {"required": True, "content": content}}
+
+
+def _fields(model: type[BaseModel], form: FormData) -> dict[str, object]:
+    """Return the fields of a form but the photo; those that repeat as lists."""
+    lists = {
+        name for name, told in model.model_fields.items() if isinstance(told.get_default(), list)
+    }
+    names = [name for name in dict.fromkeys(form.keys()) if name != "photo"]
+    return {name: form.getlist(name) if name in lists else form[name] for name in names}
+
+
+def _checked(model: type[Asked], fields: Mapping[str, object]) -> Asked:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise _faults(error) from error
+
+
+def _faults(error: ValidationError) -> RequestValidationError:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found])
+
+
+def _missing(field: str) -> RequestValidationError:
+    return RequestValidationError(
+        [{"type": "missing", "loc": ("body", field), "msg": "Field required, a file"}]
+    )
