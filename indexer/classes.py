@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding import PhotoEmbedder, PhotoPredictions
+from indexer.embedding import PhotoPredictions
 from indexer.unknown import UNKNOWN_FROM
 from vsearch.data import Label
 from vsearch.taxonomy import CategoryPath, format_path, roll_up
@@ -76,14 +76,14 @@ class Classes:
 
 
 def classes_of(
-    embedder: PhotoEmbedder,
+    labels: Sequence[Label],
     predictions: PhotoPredictions,
     foreign: NDArray[np.float32] | None = None,
 ) -> Iterator[Classes]:
     """Yield what each of the photos shows.
 
     Args:
-        embedder: the network that was asked.
+        labels: of the network that was asked.
         predictions: what it answered.
         foreign: (n,), how foreign each looks; None: as the network says, if it says so.
     """
@@ -91,7 +91,7 @@ def classes_of(
     scores = [None] * len(predictions.embeddings) if foreign is None else foreign.tolist()
     answers = zip(predictions.probabilities, predictions.shares, predictions.assigned, strict=True)
     for (probabilities, shares, assigned), score in zip(answers, scores, strict=True):
-        named, categories = best_classes(embedder.bundle.labels, probabilities, shares, assigned)
+        named, categories = best_classes(labels, probabilities, shares, assigned)
         yield Classes(named, categories, None if score is None else score >= UNKNOWN_FROM, score)
 
 

@@ -14,6 +14,7 @@ from indexer.close_matches import same_photo
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
 from indexer.filter_syntax import CATEGORY, Filter
 from indexer.item_search import ItemSearch
+from indexer.live_labels import LiveLabels
 from indexer.nearest_rows import NearestRows
 from indexer.restriction import Restriction, likely_categories
 from indexer.search_hits import SearchHit, SearchResult
@@ -81,6 +82,8 @@ class Searcher:
         self.embedder = embedder
         self.version = version
         self.items = ItemSearch(shop, version)
+        exclusive = embedder.objective.exclusive
+        self._labels = LiveLabels(shop.catalogue, embedder.bundle, exclusive=exclusive)
 
     @classmethod
     def open(
@@ -233,7 +236,8 @@ class Searcher:
         self, predictions: PhotoPredictions, nearest: NearestRows | None = None
     ) -> Iterator[Classes]:
         """Yield what each of the photos shows; see `foreign`."""
-        yield from classes_of(self.embedder, predictions, self.foreign(predictions, nearest))
+        foreign, now = self.foreign(predictions, nearest), self._labels.current()
+        yield from classes_of(now.labels, now.predictions(predictions), foreign)
 
     def _embed(self, data: bytes, crop: Crop | None) -> tuple[PhotoPredictions, dict[str, float]]:
         """Return what the network says of a photo, and the milliseconds of both stages."""
@@ -274,8 +278,9 @@ class Searcher:
         """
         search = partial(self.items.hits, min_score=min_score)
         found, restrictions = [], []
-        for embedding, own in zip(embeddings, shares, strict=True):
-            told = likely_categories(self.embedder.bundle.labels, own)
+        now = self._labels.current()
+        for embedding, own in zip(embeddings, now.shares(shares), strict=True):
+            told = likely_categories(now.labels, own)
             filled = tuple(path for path in told.categories if self.items.any_within(path))
             if told.categories and not filled:
                 told = replace(told, widened="the likely categories hold no item")
