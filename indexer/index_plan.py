@@ -69,7 +69,7 @@ FILTERED_RECALL = 0.9995  # told as 1.000: a filter is promised to be exact
 # Nanoseconds on the machine above: a row whose code is scanned, and a candidate that is scored.
 _SCANNED_NS, _SCORED_NS = 10.0, 130.0
 _PROBES = (8, 16, 32, 64, 128, 256, 512, 1024)
-_CANDIDATES = (100, 200, 400, 800, 1600, 3200)
+_CANDIDATES = (100, 200, 400, 800, 1600, 3200, 6400)
 # With more candidates than a fortieth of the rows, a batch takes as long as scanning them all (2.6
 # ms a query for 500,000 rows). Where rows are few, 4,096 do, but for an eighth of the rows.
 _MOST_SHARE, _FEW_CANDIDATES, _MOST_SHARE_OF_FEW = 1 / 40, 4096, 1 / 8
