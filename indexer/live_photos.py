@@ -14,7 +14,7 @@ from indexer.photo_vectors import photo_vectors
 from indexer.records import PhotoFile
 from indexer.shop import Current, Shop, Views
 from indexer.version_files import read_manifest
-from vsearch.errors import FingerprintMismatchError
+from vsearch.errors import FingerprintMismatchError, VersionError
 
 
 class ModelChangedError(FingerprintMismatchError):
@@ -48,7 +48,12 @@ class Serving:
         current = shop.current()
         if current.index is None:
             return None
-        told = read_manifest(shop.indexes / current.index)
+        try:
+            told = read_manifest(shop.indexes / current.index)
+        except VersionError:
+            if shop.current() == current:
+                raise
+            return cls.of(shop)  # another one was published between the two looks
         return cls(current, told.embedding_fingerprint, told.views, told.sequence)
 
 

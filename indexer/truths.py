@@ -36,10 +36,12 @@ def truths(shop: Shop, queries: Sequence[QueryPhoto], columns: Sequence[str]) ->
     """
     keys = shop.catalogue.item_keys({query.item_id for query in queries if query.item_id})
     items = {i.item_id: i for i in shop.catalogue.get_many(list(keys.values())).values()}
-    found = []
+    found, edits = [], shop.catalogue.edited_paths()
     for query in queries:
         item = items.get(query.item_id or "")
         category = query.category or (item.category if item else None) or None
+        if category:  # the manifest may be older than the last edit of the tree
+            category = edits.item_path(query.item_id or "", category) or category
         attributes = (item.attributes if item else {}) | query.attributes
         labels = label_names(columns, query.item_id, category, attributes)
         found.append(Truth(query.item_id, category, labels))

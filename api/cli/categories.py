@@ -38,11 +38,11 @@ Siblings = Annotated[
 
 
 @categories.callback()
-def of_shop(context: typer.Context, shop: ShopFolder, as_json: Json = False) -> None:
+def of_shop(context: typer.Context, shop: ShopFolder) -> None:
     """Keep the shop for the command that follows; without one the tree is shown."""
     context.obj = shop
     if context.invoked_subcommand is None:
-        list_(context, as_json=as_json)
+        list_(context)
 
 
 @categories.command("list")

@@ -18,6 +18,7 @@ from vsearch.precision import PRECISIONS
 HEAVY = {"jax", "jaxlib", "flax", "faiss", "fastapi", "starlette", "uvicorn", "numpy", "PIL"}
 HEAVY |= {"pydantic_settings", "pyarrow", "safetensors", "sqlite3"}  # typer itself loads pydantic
 
+WIDE = {"COLUMNS": "100"}
 SCRIPT = """
 import sys
 from api.cli import main
@@ -54,6 +55,16 @@ def test_every_command_says_what_it_does() -> None:
         result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "100"})
         assert result.exit_code == 0
         assert ("--json" in result.output) == (name != "serve")  # a server has no one answer
+
+
+def test_every_edit_of_the_tree_says_what_it_does() -> None:
+    names = {"list", "rename", "move", "merge", "retire", "split", "undo", "forget"}
+    told = CliRunner().invoke(app, ["categories", "--help"], env=WIDE).output
+    for name in names:
+        assert f" {name} " in told
+        result = CliRunner().invoke(app, ["categories", "shop", name, "--help"], env=WIDE)
+        assert result.exit_code == 0
+        assert "--json" in result.output
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from indexer import category_edits as edits
 from indexer.build import build
 from indexer.category_edits_split import by_attribute, by_file, by_filter
 from indexer.filters import parse_filter
+from indexer.row_reader import QueryPhoto
 from indexer.search import Searcher
 from indexer.shop import Shop
+from indexer.truths import truths
 from indexer.versions import IndexVersion, version_folders
 from tests.indexer.edited_shop import (
     APPLE,
@@ -286,6 +288,13 @@ def test_a_training_or_a_build_is_not_disturbed(shop: Shop) -> None:
         with shop.lock(what), pytest.raises(BusyError, match=f"another {what} is running"):
             edits.rename(shop, "Apple", "Apples")
     assert tree(shop)["Fruit > Apple"] == 3
+
+
+def test_queries_that_use_old_names_are_evaluated_as_before(shop: Shop) -> None:
+    asked = [QueryPhoto(Path("100.png"), None, APPLE, {})]
+    edits.rename(shop, "Apple", "Apples")
+    (known,) = truths(shop, asked, ("category",))
+    assert (known.category, known.names) == (("Fruit", "Apples"), ("Fruit > Apples",))
 
 
 Step = tuple[str, tuple[str, ...], dict[str, object]]
