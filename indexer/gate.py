@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from indexer.embedding import PhotoEmbedder
 from indexer.gate_answers import (
-    Ask,
     Terms,
     ValAnswers,
-    ask_network,
+    ask,
+    ask_again,
     held_out,
     names_of,
     said,
@@ -32,6 +32,7 @@ from indexer.gate_figures import (
 from indexer.gate_record import recorded, write_record
 from indexer.gate_report import MAX_DROP, GateReport
 from indexer.shop import Shop
+from vsearch.data import LabelledPhoto
 from vsearch.progress import Progress, silent
 
 __all__ = ["MAX_DROP", "GateReport", "judge_candidate", "judged_before"]
@@ -43,7 +44,6 @@ def judge_candidate(
     standing: PhotoEmbedder | None,
     *,
     max_drop: float = MAX_DROP,
-    ask: Ask = ask_network,
     progress: Progress = silent,
 ) -> GateReport:
     """Compare a candidate with the model in service on the shop's held-out photos.
@@ -59,15 +59,14 @@ def judge_candidate(
         candidate: the new model.
         standing: the model in service; None: there is none, and the candidate passes.
         max_drop: by how much a label, and all photos together, may get worse, as a share.
-        ask: what asks a network about photos, such as one that knows their embeddings already.
-        progress: told of the stage "gate", in photos, once for each model.
+        progress: told of the stage "gate", in photos of both models.
     """
     name = candidate.model_fingerprint
     if standing is None:
         return GateReport(name, None, "nothing", 0, "", NO_CHANGES, (), max_drop)
     if known := judged_before(shop, name, standing, max_drop=max_drop):
         return known
-    report = _judge(shop, candidate, standing, max_drop, ask, progress)
+    report = _judge(shop, candidate, standing, max_drop, progress)
     write_record(shop, report)
     return report
 
@@ -96,19 +95,16 @@ def _judge(
     candidate: PhotoEmbedder,
     standing: PhotoEmbedder,
     max_drop: float,
-    ask: Ask,
     progress: Progress,
 ) -> GateReport:
     terms = terms_of(candidate, standing)
     truth = held_out(shop, standing, terms)
     changes, asked = NO_CHANGES, 0
     if truth.photos:
-        models = [
-            (model, ask(shop, model, truth.photos, progress)) for model in (standing, candidate)
-        ]
-        both = set(models[0][1].hashes) & set(models[1][1].hashes)
+        before, after = _asked(shop, standing, candidate, truth.photos, progress)
+        both = set(before.hashes) & set(after.hashes)
         hashes = [photo.content_hash for photo in truth.photos if photo.content_hash in both]
-        told = [(model, answers.of(hashes)) for model, answers in models]
+        told = [(standing, before.of(hashes)), (candidate, after.of(hashes))]
         changes, asked = _compared(told, [truth.names[one] for one in hashes], terms), len(hashes)
     return GateReport(
         candidate=candidate.model_fingerprint,
@@ -120,6 +116,28 @@ def _judge(
         new=tuple(sorted(set(names_of(candidate, terms)) - set(names_of(standing, terms)))),
         max_drop=max_drop,
     )
+
+
+def _asked(
+    shop: Shop,
+    standing: PhotoEmbedder,
+    candidate: PhotoEmbedder,
+    photos: Sequence[LabelledPhoto],
+    progress: Progress,
+) -> tuple[ValAnswers, ValAnswers]:
+    """Ask both models about photos; a candidate of the same embedding need not see them."""
+    total = 2 * len(photos)
+
+    def told(_stage: str, done: int, _total: int, /) -> None:
+        progress("gate", len(photos) + done, total)
+
+    progress("gate", 0, total)
+    before = ask(shop, standing, photos, lambda stage, done, _: progress(stage, done, total))
+    same = candidate.embedding_fingerprint == standing.embedding_fingerprint
+    after = ask_again(candidate, before) if same else None
+    after = after or ask(shop, candidate, photos, told)
+    progress("gate", total, total)
+    return before, after
 
 
 def _compared(

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding import PhotoEmbedder, Pixels, pixels_of, predict
+from indexer.embedding import PhotoEmbedder, PhotoPredictions, Pixels, pixels_of, predict
+from indexer.judging import val_embeddings
 from indexer.labels import CATEGORY, PLACES
 from indexer.shop import Shop
 from indexer.training_data import training_data
@@ -29,12 +30,14 @@ class ValAnswers:
 
     Attributes:
         hashes: their content hashes; photos that cannot be read are left out.
+        embeddings: shape (n, dim) float32.
         probabilities: shape (n, labels) float32.
         assigned: shape (n, labels) bool.
         shares: shape (n, labels) float32, what rolls up the category tree.
     """
 
     hashes: tuple[str, ...]
+    embeddings: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     assigned: NDArray[np.bool_]
     shares: NDArray[np.float32]
@@ -44,29 +47,62 @@ class ValAnswers:
         place = {content: row for row, content in enumerate(self.hashes)}
         rows = [place[content] for content in hashes]
         return ValAnswers(
-            tuple(hashes), self.probabilities[rows], self.assigned[rows], self.shares[rows]
+            tuple(hashes),
+            self.embeddings[rows],
+            self.probabilities[rows],
+            self.assigned[rows],
+            self.shares[rows],
         )
 
 
-class Ask(Protocol):
-    """Returns what a network says of photos; those that cannot be read are left out."""
+@runtime_checkable
+class ByEmbedding(Protocol):
+    """A network that can tell the labels of photos whose embeddings are known."""
 
-    def __call__(
-        self,
-        shop: Shop,
-        embedder: PhotoEmbedder,
-        photos: Sequence[LabelledPhoto],
-        progress: Progress,
-        /,
-    ) -> ValAnswers:
-        """Answer; `progress` is told of the stage "gate", in photos."""
+    @property
+    def by_embedding(self) -> bool:
+        """Whether this one can: its head looks at nothing else."""
+
+    def of_embeddings(self, embeddings: NDArray[np.float32], /) -> PhotoPredictions:
+        """Answer for embeddings (n, dim) that it has made itself."""
 
 
-def ask_network(
+def ask(
     shop: Shop, embedder: PhotoEmbedder, photos: Sequence[LabelledPhoto], progress: Progress
 ) -> ValAnswers:
-    """Send photos through the network; see `Ask`."""
+    """Return what a network says of photos; it sees only those that it does not know already.
 
+    Args:
+        shop: the shop.
+        embedder: the network.
+        photos: held out from training; those that cannot be read are left out.
+        progress: told of the stage "gate", in photos.
+    """
+    if not isinstance(embedder, ByEmbedding) or not embedder.by_embedding:
+        return _ask_network(shop, embedder, photos, progress)
+
+    def told(_stage: str, done: int, total: int, /) -> None:
+        progress("gate", done, total)
+
+    known = val_embeddings(shop, embedder, photos, told)
+    if not known:
+        return _ask_network(shop, embedder, (), progress)
+    return _answers(list(known), [embedder.of_embeddings(np.stack(list(known.values())))])
+
+
+def ask_again(embedder: PhotoEmbedder, before: ValAnswers) -> ValAnswers | None:
+    """Return what a network says of photos that another one of the same embedding was asked about.
+
+    None where it has to see them.
+    """
+    if not isinstance(embedder, ByEmbedding) or not embedder.by_embedding or not before.hashes:
+        return None
+    return _answers(before.hashes, [embedder.of_embeddings(before.embeddings)])
+
+
+def _ask_network(
+    shop: Shop, embedder: PhotoEmbedder, photos: Sequence[LabelledPhoto], progress: Progress
+) -> ValAnswers:
     def read(photo: LabelledPhoto) -> Pixels | None:
         try:
             return pixels_of(shop, embedder.spec, photo.path, photo.content_hash)
@@ -74,16 +110,25 @@ def ask_network(
             return None
 
     hashes: list[str] = []
-    blank = np.zeros((0, len(embedder.bundle.labels)), np.float32)
-    told = [(blank, blank.astype(bool), blank)]
-    progress("gate", 0, len(photos))
+    batches: list[PhotoPredictions] = []
     for batch, said in predict(embedder, photos, read):
         hashes += [photo.content_hash for photo in batch]
-        told.append((said.probabilities, said.assigned, said.shares))
+        batches.append(said)
         progress("gate", len(hashes), len(photos))
-    progress("gate", len(photos), len(photos))
-    probabilities, assigned, shares = (np.concatenate(part) for part in zip(*told, strict=True))
-    return ValAnswers(tuple(hashes), probabilities, assigned, shares)
+    if not batches:
+        blank, none = np.zeros((0, len(embedder.bundle.labels)), np.float32), np.zeros((0, 0), bool)
+        return ValAnswers((), blank, blank, none, blank)
+    return _answers(hashes, batches)
+
+
+def _answers(hashes: Sequence[str], batches: Sequence[PhotoPredictions]) -> ValAnswers:
+    return ValAnswers(
+        tuple(hashes),
+        np.concatenate([one.embeddings for one in batches]),
+        np.concatenate([one.probabilities for one in batches]),
+        np.concatenate([one.assigned for one in batches]),
+        np.concatenate([one.shares for one in batches]),
+    )
 
 
 def terms_of(candidate: PhotoEmbedder, standing: PhotoEmbedder) -> Terms:
@@ -153,7 +198,7 @@ def said(embedder: PhotoEmbedder, told: ValAnswers, terms: Terms) -> list[tuple[
     """Return for each photo the one label or category that a model says it has, or none."""
     if terms == "own kind":
         (name,) = names_of(embedder, terms)
-        return [(name,) if given else () for given in told.assigned.any(axis=1).tolist()]
+        return [(name,) if own.any() else () for own in told.assigned]
     scores = scores_of(embedder, told, terms)
     if not scores:
         return [()] * len(told.hashes)

@@ -117,6 +117,27 @@ def carry_over(
     _keep(_cache(shop, after), told)
 
 
+def val_embeddings(
+    shop: Shop,
+    embedder: PhotoEmbedder,
+    photos: Sequence[Photo | LabelledPhoto],
+    progress: Progress,
+) -> dict[str, NDArray[np.float32]]:
+    """Return the embeddings of val photos, (dim,) float32 each, by content hash.
+
+    What the network says of them is kept for the judges of its versions, and comes from there.
+    Photos that cannot be read are left out.
+
+    Args:
+        shop: the shop.
+        embedder: the network.
+        photos: of split val, or held out from training.
+        progress: told of the stage "judge", in photos.
+    """
+    told = _told(shop, embedder, photos, progress)
+    return {content: one.embedding for content, one in told.items()}
+
+
 def _cache(shop: Shop, model: str) -> Path:
     return shop.cache / f"judging-{model}.npz"
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vsearch import buckets
 from vsearch.bundle import Bundle, Label, load_weights
 from vsearch.devices import use_compile_cache
+from vsearch.extend import head_logits
 from vsearch.images import ImageSpec
 from vsearch.models.classifier import abstract_classifier
 from vsearch.objectives import objective_named
@@ -115,6 +116,31 @@ class Embedder:
         embeddings, logits, usual = buckets.run(
             lambda batch: self._forward(self._leaves, batch), pixels
         )
+        return self._predictions(embeddings, logits, usual)
+
+    @property
+    def by_embedding(self) -> bool:
+        """Say whether the head looks at nothing but the embedding."""
+        return bool(self.objective.vector_axes)
+
+    def of_embeddings(self, embeddings: NDArray[np.float32]) -> Predictions:
+        """Classify photos whose embeddings are known; how usual they are is not told.
+
+        Args:
+            embeddings: (n, dim) float32, unit rows, as this network makes them.
+
+        Raises:
+            DataError: the head looks at more than that; see `by_embedding`.
+        """
+        logits = head_logits(self.bundle, embeddings)
+        return self._predictions(embeddings, logits, np.zeros((len(embeddings), 0), np.float32))
+
+    def _predictions(
+        self,
+        embeddings: NDArray[np.float32],
+        logits: NDArray[np.float32],
+        usual: NDArray[np.float32],
+    ) -> Predictions:
         objective, calibration = self.objective, self.bundle.calibration
         probabilities = objective.probabilities(logits, calibration)
         return Predictions(

@@ -9,11 +9,9 @@ from api.cli.gate import DEFAULT_POINTS, MaxDrop, show_gate
 from api.cli.tables import listing
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
-_FIGURES = 2  # of a model, in the listing
+_SHORT = 8  # digits that tell one model from another
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from indexer.models import ModelEntry
 
 
@@ -24,7 +22,7 @@ def models(shop: ShopFolder, as_json: Json = False) -> None:
 
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         entries = list_models(opened)
-        header = ("", "model", "made of", "objective", "labels", "val", "made", "versions")
+        header = ("", "model", "made of", "labels", "val", "made", "versions")
         terminal.answer(
             {"models": [entry.to_json() for entry in entries]},
             listing(header, [_columns(entry) for entry in entries])
@@ -39,23 +37,17 @@ def models(shop: ShopFolder, as_json: Json = False) -> None:
 
 
 def _columns(entry: "ModelEntry") -> tuple[object, ...]:
-    columns = f" ({', '.join(entry.label_columns)})" if entry.label_columns else ""
+    columns = ", ".join((*entry.label_columns, *([entry.objective] if entry.objective else [])))
+    first = next(iter(entry.metrics.items()), None)
     return (
         entry.state,
         entry.fingerprint,
-        entry.parent,
-        entry.objective,
-        f"{entry.labels:,}{columns}",
-        _figures(entry.metrics),
-        entry.made.replace("T", " ").removesuffix("+00:00"),
+        entry.parent and entry.parent[:_SHORT],
+        f"{entry.labels:,} {columns}",
+        first and f"{first[0].removeprefix('val_')} {first[1]:.3f}",
+        entry.made[: len("2026-01-31T12:00")].replace("T", " "),
         len(entry.versions),
     )
-
-
-def _figures(metrics: "Mapping[str, float]") -> str | None:
-    """Return the first figures on val, as people see them."""
-    told = [f"{name.removeprefix('val_')} {value:.3f}" for name, value in metrics.items()]
-    return ", ".join(told[:_FIGURES]) or None
 
 
 def promote(
