@@ -9,7 +9,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
+from api.logs import request_id
 from vsearch.errors import CategoryError, FilterError
 from vsearch.images import ImageError, ImageProblem
 
@@ -29,7 +31,15 @@ class Kind(StrEnum):
     NO_PHOTO = "no-photo"
     NOT_EMBEDDED = "not-embedded"
     INVALID_FILTER = "invalid-filter"
+    INDEX_CHANGED = "index-changed"
     REJECTED_ITEM = "rejected-item"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate-limited"
+    TOO_SLOW = "too-slow"
+    OUT_OF_TIME = "out-of-time"
+    FETCH_REFUSED = "fetch-refused"
+    ENDING = "ending"
     BUSY = "busy"
     NOT_BUILT = "not-built"
 
@@ -44,7 +54,16 @@ EXPLANATIONS: Mapping[Kind, str] = {
     Kind.NOT_EMBEDDED: "The item is new and waits for its embedding, which the next build makes.",
     Kind.INVALID_FILTER: "`where` is not understood, or names a field that items have not; "
     "GET /v1/fields lists the fields.",
+    Kind.INDEX_CHANGED: "Another index version serves than the one whose pages are asked "
+    "for: begin with the first page.",
     Kind.REJECTED_ITEM: "The item, or a photo of it, cannot be taken in; it stays as it was.",
+    Kind.UNAUTHORIZED: "The request needs an API key, or the one that it has is not valid.",
+    Kind.FORBIDDEN: "The API key does not allow this: it needs one of another scope.",
+    Kind.RATE_LIMITED: "Too many requests: ask again after `Retry-After` seconds.",
+    Kind.TOO_SLOW: "The request did not arrive in time: send it again, or a smaller photo.",
+    Kind.OUT_OF_TIME: "The server could not answer in time: ask again after `Retry-After` seconds.",
+    Kind.FETCH_REFUSED: "The server fetches no photo from this address; send the photo itself.",
+    Kind.ENDING: "The server is about to end; another one takes over.",
     Kind.BUSY: "The server cannot take this at the moment: ask again after `Retry-After` seconds.",
     Kind.NOT_BUILT: "Nothing serves yet: the shop needs `vsearch train` and `vsearch build`.",
 }
@@ -67,20 +86,43 @@ class ProblemError(HTTPException):
         self.members = members
 
 
-def respond(error: HTTPException, root_path: str = "") -> JSONResponse:
-    """Return an error as a problem detail; one that is not ours has the type `about:blank`."""
-    kind = error.kind if isinstance(error, ProblemError) else None
-    phrase = HTTPStatus(error.status_code).phrase
-    document = {
+def document_of(error: Exception, root_path: str = "") -> dict[str, object]:
+    """Return an error as the members of a problem detail; any other has the type `about:blank`."""
+    told = as_problem(error)
+    kind = told.kind if isinstance(told, ProblemError) else None
+    return {
         "type": f"{root_path}/problems/{kind}" if kind else "about:blank",
-        "title": kind.replace("-", " ").capitalize() if kind else phrase,
-        "status": error.status_code,
-        "detail": error.detail,
-        **(error.members if isinstance(error, ProblemError) else {}),
+        "title": kind.replace("-", " ").capitalize() if kind else _phrase(told.status_code),
+        "status": told.status_code,
+        "detail": told.detail,
+        **(told.members if isinstance(told, ProblemError) else {}),
     }
-    # Of a failure of ours the middleware that adds this header to all responses never hears.
-    headers = {"X-Content-Type-Options": "nosniff", **(error.headers or {})}
-    return JSONResponse(document, error.status_code, headers, media_type=MEDIA_TYPE)
+
+
+def respond_to(scope: Scope, error: Exception) -> JSONResponse:
+    """Return an error as a problem detail.
+
+    The access log and the metrics learn from the request's state why it was refused.
+    """
+    told = as_problem(error)
+    document = document_of(told, scope.get("root_path", ""))
+    if request_id.get():
+        document["request_id"] = request_id.get()
+    kind = told.kind if isinstance(told, ProblemError) else None
+    phrase = _phrase(told.status_code).casefold().replace(" ", "-")
+    scope.setdefault("state", {})["refused"] = str(document.get("reason") or kind or phrase)
+    headers = {"X-Content-Type-Options": "nosniff", **(told.headers or {})}
+    return JSONResponse(document, told.status_code, headers, media_type=MEDIA_TYPE)
+
+
+def _phrase(status: int) -> str:
+    known = status in HTTPStatus.__members__.values()
+    return HTTPStatus(status).phrase if known else "Client closed request"
+
+
+def failure() -> HTTPException:
+    """Return the 500 of a failure of ours, which tells nothing of it."""
+    return HTTPException(500, "The server failed; its log says why.")
 
 
 def of_photo(error: ImageError) -> ProblemError:
@@ -104,20 +146,26 @@ def of_validation(error: RequestValidationError) -> ProblemError:
     return ProblemError(422, Kind.INVALID_REQUEST, told, errors=errors)
 
 
+def as_problem(error: Exception) -> HTTPException:
+    """Return what a request is answered with where it fails with an error."""
+    match error:
+        case ImageError():
+            return of_photo(error)
+        case CategoryError():
+            return ProblemError(422, Kind.UNKNOWN_CATEGORY, str(error))
+        case FilterError():
+            return ProblemError(422, Kind.INVALID_FILTER, str(error))
+        case RequestValidationError():
+            return of_validation(error)
+        case HTTPException():
+            return error
+        case _:
+            return failure()
+
+
 def _handle(request: Request, error: Exception) -> JSONResponse:
     """Answer an error; a handler of FastAPI."""
-    if isinstance(error, ImageError):
-        error = of_photo(error)
-    elif isinstance(error, CategoryError):
-        error = ProblemError(422, Kind.UNKNOWN_CATEGORY, str(error))
-    elif isinstance(error, FilterError):
-        error = ProblemError(422, Kind.INVALID_FILTER, str(error))
-    elif isinstance(error, RequestValidationError):
-        error = of_validation(error)
-    elif not isinstance(error, HTTPException):
-        # FastAPI raises the error again after this answer, and the server logs its traceback.
-        error = HTTPException(500, "The server failed; its log says why.")
-    return respond(error, request.scope.get("root_path", ""))
+    return respond_to(request.scope, error)
 
 
 def install(app: FastAPI) -> None:

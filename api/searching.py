@@ -1,7 +1,7 @@
 """Searches with a photo, from what was asked to the JSON that answers it: plain, for threads."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from api.explaining import Explanations
@@ -35,12 +35,14 @@ class Answering:
         explanations: says why.
         most: hits that are found at most.
         root_path: what a proxy in front adds to every address.
+        observed: told of each answer's timings, and of whether what the photo shows is unknown.
     """
 
     documents: Shown
     explanations: Explanations
     most: int
     root_path: str
+    observed: Callable[[Mapping[str, float], bool | None], None]
 
     def check(self, searcher: Searcher, asked: SearchAsked) -> Filtered:
         """Understand what is asked, before the photo is looked at.
@@ -93,7 +95,8 @@ class Answering:
                 result.model, seen.data, seen.crop, hits
             )
             stages["explain"] = 1e3 * (time.perf_counter() - searched)
-        told["timings"] = seen.timed(**stages)
+        told["timings"] = timings = seen.timed(**stages)
+        self.observed(timings, result.unknown)
         return SearchAnswer.model_validate(told).model_dump_json()
 
     def together(

@@ -1,87 +1,77 @@
 """`serve`: the HTTP API of a shop."""
 
-import logging
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.setting_flags import Config, with_settings
 from api.cli.terminal import FAILED, ShopFolder, Terminal
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from api.settings import ServerSettings
+    from api.settings_sources import Found
 
 
+@with_settings
 def serve(
     shop: ShopFolder,
-    host: Annotated[
-        str | None,
-        typer.Option(help="Where to listen.", show_default="127.0.0.1, this machine"),
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(help="The port; 0 takes a free one.", show_default="8000"),
-    ] = None,
-    max_bytes: Annotated[
-        int | None,
-        typer.Option(help="The largest photo taken.", show_default="the shop's"),
-    ] = None,
-    rebuild: Annotated[
-        bool | None,
+    config: Config = None,
+    print_settings: Annotated[
+        bool,
         typer.Option(
-            "--rebuild/--no-rebuild",
-            help="Build a new index in a process of its own when many changes have gathered.",
-            show_default="--rebuild",
+            "--print-settings",
+            help="Print all settings, as a file for --config, with where each comes from; end.",
         ),
-    ] = None,
-    root_path: Annotated[
-        str | None,
-        typer.Option(help="The path that a proxy in front adds to every URL.", show_default=False),
-    ] = None,
+    ] = False,
+    **given: object,
 ) -> None:
     """Serve the shop over HTTP.
 
-    Options are also read from the environment: VSEARCH_HOST, VSEARCH_PORT, VSEARCH_MAX_BYTES,
-    VSEARCH_REBUILD, VSEARCH_ROOT_PATH; so are VSEARCH_MAX_TOP_K, VSEARCH_THREADS and
-    VSEARCH_POLL_SECONDS.
+    Every option can also be set in the environment, by its name in capitals with VSEARCH_ before it
+    (VSEARCH_PORT, VSEARCH_CORS_ORIGINS="https://a.example, https://b.example"), or in a file
+    (`port = 8000`). A flag wins over the environment, that over the file, that over the default.
     """
-    import uvicorn
-    from pydantic import ValidationError
+    from api.settings_sources import to_toml
 
-    from api.app import create_app
-    from api.settings import ServerSettings
+    found = _found(shop, config, given)
+    if print_settings:
+        typer.echo(to_toml(found), nl=False)
+        return
+    from api.serving import run
 
-    given = {
-        "host": host,
-        "port": port,
-        "max_bytes": max_bytes,
-        "rebuild": rebuild,
-        "root_path": root_path,
-    }
-    flags: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    try:
-        settings = ServerSettings(shop=shop, **flags)
-    except ValidationError as error:
-        raise typer.BadParameter(_told(error)) from error
-    _log_to_stderr(logging.getLogger("api"))
     with Terminal() as terminal:
-        app = create_app(settings)
+        _warn(terminal, found.settings)
         terminal.note("Loading model and index; documentation at /docs once it serves.")
-        try:
-            uvicorn.run(app, host=settings.host, port=settings.port, root_path=settings.root_path)
-        except SystemExit as ended:  # it has told why, such as a port that is taken
-            raise typer.Exit(FAILED) from ended
+        if not run(found.settings):  # it has told why, such as a port that is taken
+            raise typer.Exit(FAILED)
 
 
-def _log_to_stderr(logger: logging.Logger) -> None:
-    """Show our own messages as uvicorn shows its own; other libraries stay quiet."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s:     %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+def _found(shop: Path, config: Path | None, given: Mapping[str, object]) -> "Found":
+    from api.settings_sources import SettingsError, find_settings
+
+    flags = {name: value for name, value in given.items() if value is not None and value != []}
+    try:
+        return find_settings(shop, flags, config)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
-def _told(error: "ValidationError") -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, one['loc']))} (flag or VSEARCH_ variable): {one['msg']}"
-        for one in error.errors()
-    )
+def _warn(terminal: Terminal, settings: "ServerSettings") -> None:
+    """Tell who can ask where that may not be what was meant."""
+    from api.key_ring import KeyRing
+    from api.settings import is_loopback
+
+    if settings.local or is_loopback(settings.host):
+        return
+    where = f"{settings.host} is reached by other machines"
+    if settings.opens_search:
+        terminal.warn(f"{where}, and anybody may search without a key (--public-search).")
+    elif not len(KeyRing(settings.shop)):
+        terminal.warn(
+            f"{where}, and nobody can search: make a key (vsearch keys {settings.shop} add NAME), "
+            "or let everybody search (--public-search)."
+        )
+    if not settings.trusted_proxies:
+        terminal.warn("Keys travel unencrypted: put a proxy with TLS in front (--trusted-proxies).")

@@ -1,10 +1,12 @@
 """What routes need of the running server."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from api.live import LivePair
+from api.request_log import observe
 from api.schemas import ProblemDocument
 from api.searching import Answering
 from api.settings import ServerSettings
@@ -40,7 +42,10 @@ def _pictures(request: Request) -> Thumbnails:
 def _answers(request: Request) -> Answering:
     state = request.app.state
     root_path = request.scope.get("root_path", "")
-    return Answering(_shown(request), state.explanations, state.settings.max_top_k, root_path)
+    most = state.settings.max_top_k
+    return Answering(
+        _shown(request), state.explanations, most, root_path, partial(observe, request)
+    )
 
 
 OpenShop = Annotated[Shop, Depends(_shop)]

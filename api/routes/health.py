@@ -1,25 +1,27 @@
-"""`GET /healthz` for load balancers, and `GET /` for people who open the address in a browser."""
+"""`GET /healthz` and `/readyz` for balancers, and `GET /` for people who open the address."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 
-from api.routes.context import Live, OpenShop, problems
-from api.schemas import Health
+from api.readiness import Readiness
+from api.routes.context import problems
+from api.schemas import Alive, Ready
 
 router = APIRouter(tags=["server"])
 
 
-@router.get("/healthz", responses=problems(_503="The shop has no model and index yet."))
-def health(live: Live, shop: OpenShop) -> Health:
+@router.get("/healthz")
+async def alive() -> Alive:
+    """Say that the server is alive; whether it can search, /readyz says."""
+    return Alive(status="ok")
+
+
+@router.get("/readyz", responses=problems(_503="Nothing can be searched yet, or any more."))
+async def ready(request: Request) -> Ready:
     """Say that the shop can be searched, and with which model and index."""
-    searcher = live.searcher()
-    return Health(
-        status="ok",
-        shop=shop.settings.name,
-        model=searcher.embedder.model_fingerprint,
-        index=searcher.version.name,
-        items=searcher.version.manifest.items,
-    )
+    readiness: Readiness = request.app.state.readiness
+    pair = readiness.pair()
+    return Ready(status="ready", model=pair.model, index=pair.searcher.version.name)
 
 
 @router.get("/", include_in_schema=False)

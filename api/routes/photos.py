@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
+from api.access import needs
 from api.problems import Kind, ProblemError
 from api.routes.context import Pictures, problems
 from api.thumbnails import Size
@@ -11,7 +12,9 @@ from vsearch.images import ImageError
 
 CACHING = "public, max-age=31536000, immutable"
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+router = APIRouter(
+    prefix="/v1", tags=["catalogue"], dependencies=[needs("search", open_by="public_photos")]
+)
 
 ContentHash = Annotated[
     str,

@@ -8,8 +8,9 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from api.access import needs
+from api.access import charge, needs
 from api.pair import Pair
+from api.request_log import observe
 from api.routes.context import Answers, Live, OpenShop, Settings, problems
 from api.routes.reading import Body
 from api.schemas.answers import BatchAnswer, Prediction, SearchAnswer
@@ -80,6 +81,7 @@ async def batch(
 ) -> Response:
     """Search with several photos at once; one that cannot be used does not stop the others."""
     read = await BATCH.read(request, _limit(shop, settings), settings.max_batch)
+    charge(request, len(read.photos) - 1)
     crop = _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
@@ -107,8 +109,9 @@ async def classify(request: Request, shop: OpenShop, live: Live, settings: Setti
     (_, data), crop = read.photos[0], _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
-        told = Prediction.of(await pair.classify(await pair.see(data, crop=crop)))
-        return _json(told.model_dump_json())
+        result = await pair.classify(await pair.see(data, crop=crop))
+        observe(request, result.timings, result.unknown)
+        return _json(Prediction.of(result).model_dump_json())
 
     with live.hold() as pair:
         return await while_waited_for(request, answer(pair))

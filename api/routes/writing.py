@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from api.access import needs
 from api.problems import Kind, ProblemError
 from api.routes.context import Live, OpenShop, problems
 from api.schemas.writing import (
@@ -22,6 +23,7 @@ from vsearch.errors import FingerprintMismatchError
 router = APIRouter(
     prefix="/v1",
     tags=["changes"],
+    dependencies=[needs("write")],
     responses=problems(
         _413="The request has too many bytes.",
         _422="An item, or a photo of it, cannot be taken in.",

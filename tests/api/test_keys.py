@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner, Result
 
 from api import keys_file
@@ -211,7 +212,7 @@ def test_a_file_that_another_process_holds_is_told(
 ) -> None:
     monkeypatch.setattr(keys_file, "_LOCK_SECONDS", 0.01)
     with (
-        keys_file.FileLock(folder / "keys.lock"),
+        FileLock(folder / "keys.lock"),
         pytest.raises(BusyError, match="another process changes"),
     ):
         add(folder)
