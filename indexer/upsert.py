@@ -35,7 +35,8 @@ def category_id(
 ) -> int | None:
     """Return the stable number of a category, given out at its first use; None for ().
 
-    Categories that were merged have several numbers: an item keeps the one that it has.
+    Categories that were merged have several numbers: an item keeps the one that it has, others get
+    one that was of the category before, so that a merger can be undone.
 
     Args:
         connection: in a transaction.
@@ -47,7 +48,8 @@ def category_id(
     text = json.dumps(path, ensure_ascii=False)
     found = connection.execute(
         "SELECT category_id FROM categories WHERE path = ? ORDER BY category_id IS NOT ?, "
-        "category_id",
+        "category_id IN (SELECT category_id FROM edited_categories JOIN category_edits "
+        "USING (edit_id) WHERE kind IN ('merge', 'retire')), category_id",
         (text, before),
     ).fetchone()
     if found is None:

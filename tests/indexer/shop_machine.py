@@ -48,6 +48,7 @@ from tests.indexer.shop_strategies import (
     WHO,
 )
 from tests.indexer.tiny_shop import photo_row
+from tests.indexer.tree_edits import Edit, TreeEdits
 from vsearch.taxonomy import format_path
 
 
@@ -65,7 +66,7 @@ class Process:
             self.searcher = Searcher(self.shop, NETWORKS[version.embedding_fingerprint], version)
 
 
-class ShopMachine(RuleBasedStateMachine):
+class ShopMachine(TreeEdits, RuleBasedStateMachine):
     """Changes a shop and a dictionary alike."""
 
     def __init__(self) -> None:
@@ -78,12 +79,16 @@ class ShopMachine(RuleBasedStateMachine):
                 (shop.models / embedder.model_fingerprint).mkdir(parents=True)
         self.processes = [self.opened(), self.opened()]
         self.plain = PlainShop()
+        self.edits: list[Edit] = []
         self.serving: str | None = None
         self.recipes: dict[str, tuple[str, Views]] = {}  # of every version, by its name
         self.steps = 0
 
     def opened(self) -> Process:
         return Process(Shop.open(self.folder / "shop"))
+
+    def shop_of(self, who: int) -> Shop:
+        return self.processes[who].shop
 
     def teardown(self) -> None:
         for process in self.processes:
@@ -121,9 +126,9 @@ class ShopMachine(RuleBasedStateMachine):
             self.write(who, item, replace(before, category=path), live=live)
 
     def write(self, who: int, item: str, told: Told, *, live: bool) -> None:
-        shop = self.processes[who].shop
+        shop, now = self.processes[who].shop, self.called_now(item, told)
         if not live:
-            shop.catalogue.upsert_items([self.row(item, told)])
+            shop.catalogue.upsert_items([self.row(item, now)])
         else:
             report = shop.upsert(
                 [self.cells(item, told)],
@@ -134,7 +139,7 @@ class ShopMachine(RuleBasedStateMachine):
             assert (report.searchable, report.waiting) == ((1, 0) if self.network else (0, 1))
             if self.network:
                 self.plain.embedded[self.network] |= set(told.photos)
-        self.plain.items[item] = told
+        self.plain.items[item] = now
 
     def row(self, item: str, told: Told) -> ItemRow:
         attributes: dict[str, Value] = {"price": told.price}
@@ -247,7 +252,8 @@ class ShopMachine(RuleBasedStateMachine):
         if searcher is None:
             return
         there = [told for told in self.plain.items.values() if told.photos]
-        paths = tuple(c for c in asked.categories if any(told.within([c]) for told in there))
+        named = dict.fromkeys(map(self.now, asked.categories))
+        paths = tuple(c for c in named if any(told.within([c]) for told in there))
         asked = replace(asked, categories=paths)  # without those that the shop has not
         network, views = searcher.version.embedding_fingerprint, searcher.version.manifest.views
         (hits,) = searcher.items.hits(
