@@ -6,12 +6,8 @@ step before leaves it as it was.
 """
 
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-
-import numpy as np
-from numpy.typing import NDArray
 
 from indexer.candidates import Choose, Chosen, in_service, newest_that_passes
 from indexer.embedding import PhotoEmbedder
@@ -19,16 +15,13 @@ from indexer.gate import GateReport
 from indexer.handover import hand_over, serving
 from indexer.index_plan import PLAN, IndexPlan, Kind
 from indexer.judging import fit_judge, judged_by
-from indexer.photo_vectors import photo_vectors
-from indexer.records import Item, Photo
 from indexer.shop import Shop, Views
 from indexer.version_writer import Recipe, write_version
 from indexer.versions import IndexVersion, prune
-from vsearch.errors import ShopError, VersionError
+from indexer.view_embedding import embed_missing, vectors_of
+from indexer.view_rows import ViewRows
+from vsearch.errors import VersionError
 from vsearch.progress import Progress, silent
-
-_FEW = 20  # photos that may always be rejected
-_BLOCK = 4096  # photos looked up in the catalogue at a time
 
 
 @dataclass(frozen=True)
@@ -125,7 +118,7 @@ def build(
         if version is None:
             embedded, recipe, rows = _embed_new(shop, embedder, progress)
             judge = partial(fit_judge, shop, embedder, progress=progress)
-            vectors = _vectors(shop, recipe, rows, progress)
+            vectors = vectors_of(shop, recipe.embedding_fingerprint, rows, progress)
             version = write_version(
                 shop, recipe, rows, vectors, judge, plan=plan, progress=progress
             )
@@ -193,7 +186,7 @@ def _standing(shop: Shop, recipe: Recipe) -> IndexVersion | None:
 
 def _embed_new(
     shop: Shop, embedder: PhotoEmbedder, progress: Progress
-) -> tuple[int, Recipe, list[tuple[Item, Photo]]]:
+) -> tuple[int, Recipe, ViewRows]:
     """Embed until every photo to be indexed has an embedding.
 
     More than one round where a photo was rejected, or another process imported meanwhile.
@@ -203,75 +196,9 @@ def _embed_new(
     """
     embedded = 0
     while True:
-        # The sequence is read first: a change in between is indexed and yet counts as waiting.
-        recipe = _recipe(shop, embedder)
-        rows = shop.catalogue.views(recipe.views)
-        # A photo that several items share is embedded once, from the first place it lies in.
-        photos = {photo.content_hash: photo for _, photo in reversed(rows)}
-        missing = _missing(shop, recipe.embedding_fingerprint, list(photos))
-        if not missing:
+        with shop.catalogue.moment():  # the rows are those of the change sequence, no more or less
+            recipe = _recipe(shop, embedder)
+            rows = shop.catalogue.view_rows(recipe.views, recipe.embedding_fingerprint)
+        if not len(rows.missing()):
             return embedded, recipe, rows
-        newly, failures = _embed(shop, embedder, [photos[content] for content in missing], progress)
-        _reject(shop, failures, new=len(missing), photos=len(photos))
-        embedded += newly
-
-
-def _missing(shop: Shop, fingerprint: str, hashes: Sequence[str]) -> list[str]:
-    """Return the hashes that have no embedding."""
-    return [
-        content
-        for start in range(0, len(hashes), _BLOCK)
-        for content in shop.catalogue.missing_embeddings(
-            fingerprint, hashes[start : start + _BLOCK]
-        )
-    ]
-
-
-def _embed(
-    shop: Shop, embedder: PhotoEmbedder, photos: Sequence[Photo], progress: Progress
-) -> tuple[int, list[tuple[Photo, str]]]:
-    """Embed photos and commit batch by batch; return how many, and those that cannot be used."""
-    failures: list[tuple[Photo, str]] = []
-    embedded = 0
-    progress("embed", 0, len(photos))
-    for batch, vectors in photo_vectors(shop, embedder, photos, failures):
-        hashes = (photo.content_hash for photo in batch)
-        shop.catalogue.put_embeddings(
-            embedder.embedding_fingerprint, list(zip(hashes, vectors, strict=True))
-        )
-        embedded += len(batch)
-        progress("embed", embedded, len(photos))
-    progress("embed", len(photos), len(photos))
-    return embedded, sorted(failures, key=lambda failure: failure[0].key)
-
-
-def _reject(shop: Shop, failures: list[tuple[Photo, str]], *, new: int, photos: int) -> None:
-    """Reject photos that cannot be used; a disk that is not there must not empty a shop.
-
-    Args:
-        shop: the shop.
-        failures: the photos, with reasons.
-        new: how many photos were to be embedded.
-        photos: how many the index was to have.
-    """
-    # Measured by the whole shop too: after an interrupt the bad photos are all that is left to do.
-    most = max(_FEW, new // 2, photos // 10)
-    if len(failures) > most or len(failures) == photos:
-        raise ShopError(
-            f"{len(failures)} of {new} new photos cannot be used, the first because "
-            f"{failures[0][1]} — is their disk there? Nothing was rejected: mend it and run "
-            "`vsearch build` again"
-        )
-    for photo, reason in failures:
-        shop.catalogue.reject_photo(photo.key, reason)
-
-
-def _vectors(
-    shop: Shop, recipe: Recipe, rows: Sequence[tuple[Item, Photo]], progress: Progress
-) -> Iterator[NDArray[np.float32]]:
-    progress("index", 0, len(rows))
-    for start in range(0, len(rows), _BLOCK):
-        hashes = [photo.content_hash for _, photo in rows[start : start + _BLOCK]]
-        known = shop.catalogue.embeddings(recipe.embedding_fingerprint, hashes)
-        yield np.stack([known[content] for content in hashes])
-        progress("index", start + len(hashes), len(rows))
+        embedded += embed_missing(shop, embedder, rows, progress)

@@ -188,11 +188,6 @@ class Catalogue(
         items, indexed, rejected = row["items"], row["indexed"], row["rejected"]
         return Counts(items, indexed, items - indexed - rejected, rejected)
 
-    def categories(self) -> dict[int, CategoryPath]:
-        """Return the path of every category that was ever used, by its stable numbers."""
-        rows = self._rows("SELECT category_id, path FROM categories")
-        return {row["category_id"]: tuple(json.loads(row["path"])) for row in rows}
-
     def category_counts(self) -> dict[CategoryPath, int]:
         """Count the items in state ok whose primary path is exactly that."""
         rows = self._rows(

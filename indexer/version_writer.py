@@ -3,7 +3,7 @@
 import errno
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.category_rows import CategoryRows
 from indexer.index_plan import PLAN, RECALL, IndexPlan
-from indexer.records import Item, Photo
 from indexer.shop import Shop, Views
 from indexer.structure_writer import write_structure
 from indexer.unknown import UnknownJudge
@@ -28,6 +26,7 @@ from indexer.version_files import (
     write_file,
 )
 from indexer.versions import IndexVersion, clear_leftovers, version_folders
+from indexer.view_rows import ViewRows
 from vsearch.errors import VersionError
 from vsearch.progress import Progress, silent
 from vsearch.storage import sync_path
@@ -53,7 +52,7 @@ class Recipe:
 def write_version(
     shop: Shop,
     recipe: Recipe,
-    views: Sequence[tuple[Item, Photo]],
+    views: ViewRows,
     vectors: Iterable[NDArray[np.float32]],
     judge: JudgeOf,
     *,
@@ -68,7 +67,7 @@ def write_version(
     Args:
         shop: where to.
         recipe: how the vectors were made.
-        views: the rows, sorted by (category_id, item_key, position, photo_key).
+        views: the rows.
         vectors: their vectors in blocks of shape (any, dim), in the same order.
         judge: makes the judge of what is unknown, given the rows' vectors (rows, dim) and the
             SHA-256 of their photos (rows, 32) uint8.
@@ -109,22 +108,20 @@ def _write_files(
     folder: Path,
     name: str,
     recipe: Recipe,
-    views: Sequence[tuple[Item, Photo]],
+    views: ViewRows,
     vectors: Iterable[NDArray[np.float32]],
     judge: JudgeOf,
     plan: IndexPlan,
     progress: Progress,
 ) -> None:
     """Write all files of a version, the manifest last, and wait until they are on the disk."""
-    rows = np.array([(item.key, photo.key) for item, photo in views], np.int64).reshape(-1, 2)
-    hashes = b"".join(bytes.fromhex(photo.content_hash) for _, photo in views)
-    photos = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
-    categories = _categories_of(views)
+    rows = np.stack([views.item_keys, views.photo_keys], axis=1)
+    categories = views.categories()
     parts = [asdict(part) for part in categories]
     files = {
         "vectors.npy": write_array(folder, "vectors.npy", (len(views), recipe.dim), vectors),
         "rows.npy": write_array(folder, "rows.npy", (len(views), 2), [rows]),
-        "photos.npy": write_array(folder, "photos.npy", (len(views), 32), [photos]),
+        "photos.npy": write_array(folder, "photos.npy", (len(views), 32), [views.hashes]),
         "categories.json": write_file(folder / "categories.json", [to_bytes(parts)]),
     }
     written = open_array(folder, "vectors.npy", (len(views), recipe.dim))
@@ -133,15 +130,15 @@ def _write_files(
         folder, written, categories, recipe.least_recall, plan, progress
     )
     files |= entries
-    fitted = judge(written, photos)
+    fitted = judge(written, views.hashes)
     document = to_bytes(fitted.to_json() if fitted else None)
     files[UNKNOWN] = write_file(folder / UNKNOWN, [document])
     manifest = VersionManifest(
         **asdict(recipe),
         version=name,
         rows=len(views),
-        items=len({item.key for item, _ in views}),
-        photos=len({photo.content_hash for _, photo in views}),
+        items=views.items,
+        photos=views.photos,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=files,
         **vars(structure),
@@ -157,12 +154,3 @@ def next_name(shop: Shop) -> str:
         last = datetime.strptime(folder.name.partition("-")[0], _TIME)
         now = max(now, last + timedelta(seconds=1))
     return f"{now.strftime(_TIME)}-{secrets.token_hex(4)}"
-
-
-def _categories_of(views: Sequence[tuple[Item, Photo]]) -> list[CategoryRows]:
-    parts: list[CategoryRows] = []
-    for row, (item, _) in enumerate(views):
-        same = parts and parts[-1].category_id == item.category_id
-        start = parts.pop().start if same else row
-        parts.append(CategoryRows(item.category_id, item.category, start, row + 1))
-    return parts

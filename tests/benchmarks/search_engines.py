@@ -17,10 +17,10 @@ import faiss
 import numpy as np
 
 from indexer.index_plan import PLAN, IndexPlan
-from indexer.records import Item, Photo
 from indexer.shop import Shop
 from indexer.version_writer import Recipe, write_version
 from indexer.versions import IndexVersion
+from indexer.view_rows import ViewRows
 from tests.benchmarks.search_data import ENOUGH, K, Rows, Vectors
 from vsearch.taxonomy import CategoryPath
 
@@ -62,7 +62,7 @@ class Ours(Engine):
 
     def build(self, vectors: Vectors, categories: Rows, folder: Path) -> None:
         order = np.argsort(categories, kind="stable")
-        views = [_view(row, int(categories[row])) for row in order.tolist()]
+        views = _views(order, categories[order])
         recipe = Recipe("e" * 16, "a" * 16, vectors.shape[1], "catalogue", 0, "", ENOUGH)
         blocks = (vectors[order[start : start + 4096]] for start in range(0, len(order), 4096))
         shop = Shop.create(folder)
@@ -85,10 +85,11 @@ class Exact(Ours):
     plan = IndexPlan(exact_rows=sys.maxsize)
 
 
-def _view(row: int, category: int) -> tuple[Item, Photo]:
-    path = _path(category)
-    item = Item(row, "", "", path, category + 1, (), None, {}, "ok", None)
-    return item, Photo(row, row, f"{row:064x}", Path(), "catalogue", "train", 0, 1, 1)
+def _views(keys: Rows, categories: Rows) -> ViewRows:
+    hashes = np.zeros((len(keys), 32), np.uint8)
+    hashes[:, -8:] = keys.astype(">u8").view(np.uint8).reshape(-1, 8)
+    paths = {number + 1: _path(number) for number in np.unique(categories).tolist()}
+    return ViewRows(categories + 1, keys, keys, hashes, keys, paths)
 
 
 def _path(category: int) -> CategoryPath:

@@ -42,9 +42,8 @@ T = TypeVar("T")
 CHANGED = 0.01
 _BLOCK = 10_000
 _STAGES: tuple[tuple[str, object, str], ...] = (
-    ("read the views", Catalogue, "views"),
-    ("look for missing embeddings", Catalogue, "missing_embeddings"),
-    ("read the embeddings", Catalogue, "embeddings"),
+    ("read the views", Catalogue, "view_rows"),
+    ("read the embeddings", Catalogue, "numbered_embeddings"),
     ("name the val photos", indexer.build, "judged_by"),
     ("write arrays", version_writer, "write_array"),
     ("learn codes", RowCodes, "learn"),

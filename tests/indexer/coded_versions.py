@@ -1,16 +1,15 @@
 """Index versions with codes at a few thousand rows, without photos or a network."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.index_plan import RECALL, IndexPlan
-from indexer.records import Item, Photo
 from indexer.shop import Current, Shop
 from indexer.version_writer import Recipe, write_version
 from indexer.versions import IndexVersion
+from indexer.view_rows import ViewRows
 from vsearch.progress import Progress, silent
 from vsearch.taxonomy import CategoryPath
 
@@ -38,7 +37,7 @@ def write_rows(
     path_of: Callable[[int], CategoryPath] = lambda category: (f"C{category}",),
 ) -> IndexVersion:
     """Write a version of one item a row, five hundred to a category, and publish it."""
-    views = [_view(row, path_of(row // CATEGORY_ROWS)) for row in range(len(vectors))]
+    views = _views(len(vectors), path_of)
     recipe = Recipe("e" * 16, "a" * 16, vectors.shape[1], "catalogue", 0, "", recall)
     given = blocks(vectors) if blocks else iter([vectors])
     version = write_version(
@@ -48,6 +47,9 @@ def write_rows(
     return version
 
 
-def _view(row: int, path: CategoryPath) -> tuple[Item, Photo]:
-    item = Item(row, "", "", path, row // CATEGORY_ROWS + 1, (), None, {}, "ok", None)
-    return item, Photo(row, row, f"{row:064x}", Path(), "catalogue", "train", 0, 1, 1)
+def _views(rows: int, path_of: Callable[[int], CategoryPath]) -> ViewRows:
+    keys = np.arange(rows)
+    hashes = np.zeros((rows, 32), np.uint8)
+    hashes[:, -8:] = keys.astype(">u8").view(np.uint8).reshape(-1, 8)
+    paths = {number + 1: path_of(number) for number in range(-(-rows // CATEGORY_ROWS))}
+    return ViewRows(keys // CATEGORY_ROWS + 1, keys, keys, hashes, keys, paths)
