@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from indexer.build import build
-from indexer.shop import Shop
+from indexer.shop import Current, Shop
 from indexer.training import train_shop
 from tests.indexer.colour_shop import make_colour_shop
 from tests.indexer.tiny_network import TINY, offer_tiny
 from vsearch.bundle import Bundle
 from vsearch.errors import DataError
 from vsearch.fit_network import NetworkConfig
-from vsearch.train import TrainConfig
+from vsearch.train import TrainConfig, TrainResult, train
 
 NETWORK = NetworkConfig(epochs=2, batch=12, learning_rate=1e-2)
 
@@ -46,6 +48,27 @@ def test_a_trained_model_serves_from_the_next_build_on(shop: Shop) -> None:
     assert shop.current().model == report.model
     # The same training again gives the same embedding, so it serves at once.
     assert train_shop(shop, brief(), labels=["colour"]).serving
+
+
+def test_a_model_that_would_serve_at_once_passes_the_gate_first(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = train_shop(shop, brief(), labels=["colour"])
+    before = build(shop)
+
+    def shuffled(*arguments: Any, **options: Any) -> TrainResult:
+        result = train(*arguments, **options)
+        labels = (*result.bundle.labels[1:], result.bundle.labels[0])
+        return replace(result, bundle=replace(result.bundle, labels=labels))
+
+    monkeypatch.setattr("indexer.training.train", shuffled)
+    poor = train_shop(shop, brief(), labels=["colour"])
+    assert poor.embedding_fingerprint == good.embedding_fingerprint
+    assert poor.gate is not None
+    assert (poor.serving, poor.gate.passed, poor.gate.standing) == (False, False, good.model)
+    assert poor.to_json()["gate"]["candidate"] == poor.model
+    assert shop.trained_model() == poor.model
+    assert shop.current() == Current(good.model, before.version)
 
 
 def test_layers_learn_several_labels_at_once(shop: Shop) -> None:

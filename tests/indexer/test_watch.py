@@ -193,6 +193,25 @@ def test_a_shop_without_a_model_waits_for_one(feed: Feed, monkeypatch: pytest.Mo
     assert "vsearch train" in told.error
 
 
+def test_a_model_that_was_trained_meanwhile_takes_over_with_the_next_round(feed: Feed) -> None:
+    feed.write(0, 1, 2)
+
+    def train_and_write() -> None:
+        (feed.shop.models / ("b" * 16)).mkdir(parents=True)
+        feed.shop.set_trained_model("b" * 16)
+        feed.write(0, 1, 2, 3)
+
+    first, second, third = feed.rounds(_nothing, train_and_write, lambda: feed.write(0, 1, 2, 3, 4))
+    assert first.built is not None
+    assert second.built is not None
+    assert third.built is not None
+    assert (first.built.model, second.built.model) == ("a" * 16, "b" * 16)
+    assert (first.built.gate, third.built.gate) == (None, None)
+    assert second.to_json()["build"]["gate"]["passed"] is True  # type: ignore[index]
+    assert third.built.model == "b" * 16
+    assert len(feed.embedders) == 2  # each network was loaded once
+
+
 def test_other_changes_call_for_a_rebuild_without_an_import(
     feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
