@@ -106,7 +106,7 @@ class Tagger:
             if self.searcher:
                 shown = self.searcher.classes(predictions)
             else:
-                shown = classes_of(self.embedder, predictions)
+                shown = classes_of(self.embedder.bundle.labels, predictions)
             answers = zip(readings, shown, strict=True)
             tagged = [Tags(one.photo, shown) for one, shown in answers if one.error is None]
             failed = [Unreadable(one.photo, one.error) for one in readings if one.error]

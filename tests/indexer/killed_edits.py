@@ -11,6 +11,7 @@ import signal
 import sys
 from itertools import count
 from pathlib import Path
+from unittest.mock import patch
 
 from indexer import category_edits
 from indexer.category_edits_publish import Following
@@ -34,7 +35,7 @@ def edit_until(folder: Path, model: str, step: int) -> None:
     """Rename a category; the `step`th touch kills the process without any clean-up."""
     with Shop.open(folder) as shop:
         prepared = following(shop, model)
-        category_edits.prepare = lambda *_: prepared  # type: ignore[assignment]
+        patch.object(category_edits, "prepare", lambda *_: prepared).start()
         steps = count()
 
         def kill(event: str, arguments: tuple[object, ...]) -> None:
