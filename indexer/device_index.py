@@ -20,6 +20,7 @@ from indexer.rescoring import Halves, rescored
 from indexer.row_scans import RowScan, parts_of, proposed
 from indexer.vector_index import Nearest, RowRange, VectorIndex, checked_search, empty_nearest
 from vsearch.errors import DeviceError
+from vsearch.exact_search import PackedMask
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class DeviceIndex:
         if scan is None:
             return None
         try:
-            nearest, unsure = self._searched(scan, queries, k, spans, mask)
+            nearest, unsure = self._searched(scan, queries, k, spans, PackedMask.of(mask))
         except DeviceError as error:
             self.placement.lost(str(error))
             return None
@@ -139,7 +140,7 @@ class DeviceIndex:
         queries: NDArray[np.float32],
         k: int,
         spans: Sequence[RowRange],
-        mask: NDArray[np.bool_] | None,
+        mask: PackedMask | None,
     ) -> tuple[Nearest, NDArray[np.int64]]:
         """Return the answers, and the queries that more candidates than the plan allows would need.
 

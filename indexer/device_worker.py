@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from indexer.row_scans import RowScan
 from vsearch.errors import DeviceError
-from vsearch.exact_search import Found, Part
+from vsearch.exact_search import Found, PackedMask, Part
 
 T = TypeVar("T")
 
@@ -34,13 +34,13 @@ class Search:
     scan: RowScan
     queries: NDArray[np.float16]
     parts: tuple[Part, ...]
-    mask: NDArray[np.bool_] | None = None
+    mask: PackedMask | None = None
     answer: Future[list[Found]] = field(default_factory=Future)
 
     @property
     def filter(self) -> tuple[object, ...]:
         """What searches must have in common to become one call."""
-        return id(self.scan), self.parts, id(self.mask)
+        return id(self.scan), self.parts, self.mask and self.mask.name
 
 
 def grouped(searches: Iterable[Search], most: int = MOST_QUERIES) -> list[list[Search]]:
@@ -82,7 +82,7 @@ class DeviceWorker:
         scan: RowScan,
         queries: NDArray[np.float16],
         parts: Sequence[Part],
-        mask: NDArray[np.bool_] | None = None,
+        mask: PackedMask | None = None,
     ) -> list[Found]:
         """Return what the scan finds; waits for it.
 

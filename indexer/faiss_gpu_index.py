@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from indexer.faiss_index import FaissError, load_faiss
 from vsearch.device_memory import FAISS_TEMPORARY
 from vsearch.devices import Device
-from vsearch.exact_search import DeviceRows, Found, Part, Rounding, Shapes
+from vsearch.exact_search import DeviceRows, Found, PackedMask, Part, Rounding, Shapes
 
 MOST = 2048
 """The most rows that FAISS finds in one call on a GPU."""
@@ -55,7 +55,7 @@ class FaissScan:
         self,
         queries: NDArray[np.float16],
         parts: Sequence[Part],
-        mask: NDArray[np.bool_] | None,
+        mask: PackedMask | None,
     ) -> list[Found]:
         """Return rough scores and rows for each part; see `RowScan`."""
         if mask is not None:

@@ -88,12 +88,12 @@ def _of_version(
         return empty_nearest(len(queries), k)
     if chosen.mask is None:
         return version.index.search(queries, k, chosen.ranges)
-    if isinstance(version.index, MaskedSearch):
-        masked = version.index.search_masked(queries, k, chosen.ranges, chosen.mask, chosen.count)
-        if masked is not None:
-            return masked
     spans = [(0, len(chosen.mask))] if chosen.ranges is None else chosen.ranges
     total = sum(stop - start for start, stop in spans)
+    # Where most rows count, a plain search of some more costs no mask.
+    masked = _masked(version, chosen, queries, k) if 2 * chosen.count < total else None
+    if masked is not None:
+        return masked
     if chosen.count * GATHERED_COST <= total:
         return _gathered(version.vectors, _rows(chosen.mask, spans), queries, k)
     return _searched_wider(version, chosen, chosen.mask, queries, k)
@@ -146,6 +146,17 @@ def _searched_wider(
         if not short:
             return scores, rows
     # What lies near does not count, and nobody knows how much further to look.
-    candidates = _rows(mask, spans)
-    scores[pending], rows[pending] = _gathered(version.vectors, candidates, queries[pending], k)
+    left = _masked(version, chosen, queries[pending], k)
+    if left is None:
+        left = _gathered(version.vectors, _rows(mask, spans), queries[pending], k)
+    scores[pending], rows[pending] = left
     return scores, rows
+
+
+def _masked(
+    version: IndexVersion, chosen: Selection, queries: NDArray[np.float32], k: int
+) -> Nearest | None:
+    """Return what an index finds that searches under a mask by itself, None where none does."""
+    if chosen.mask is None or not isinstance(version.index, MaskedSearch):
+        return None
+    return version.index.search_masked(queries, k, chosen.ranges, chosen.mask, chosen.count)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.vector_index import RowRange
-from vsearch.exact_search import DeviceRows, Found, Part, Rounding, Shapes
+from vsearch.exact_search import DeviceRows, Found, PackedMask, Part, Rounding, Shapes
 
 
 class RowScan(Protocol):
@@ -36,7 +36,7 @@ class RowScan(Protocol):
         self,
         queries: NDArray[np.float16],
         parts: Sequence[Part],
-        mask: NDArray[np.bool_] | None,
+        mask: PackedMask | None,
     ) -> list[Found]:
         """Return rough scores and rows for each part; see `vsearch.exact_search.nearest_rows`.
 
@@ -61,7 +61,7 @@ class JaxScan:
         self,
         queries: NDArray[np.float16],
         parts: Sequence[Part],
-        mask: NDArray[np.bool_] | None,
+        mask: PackedMask | None,
     ) -> list[Found]:
         """Return rough scores and rows for each part; see `RowScan`."""
         return self._rows.search(queries, parts, mask)

@@ -10,6 +10,7 @@ block; of the k blocks with the greatest ones, the k best scores are taken. No b
 out: fewer than k blocks can hold a score above the k-th best, so all of these are among the k.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -97,6 +98,29 @@ class Rounding:
 
 
 @dataclass(frozen=True)
+class PackedMask:
+    """Which rows count, as it travels to a device: an eighth of the bytes.
+
+    Attributes:
+        bits: shape (rows / 8, rounded up,), uint8, a bit for each row, the lowest one first.
+        name: what masks of the same rows have in common, and no others.
+    """
+
+    bits: NDArray[np.uint8]
+    name: bytes
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_]) -> "PackedMask":
+        """Pack a mask of shape (rows,)."""
+        bits = np.packbits(mask, bitorder="little")
+        return cls(bits, hashlib.blake2b(bits.tobytes(), digest_size=16).digest())
+
+    def padded(self, rows: int) -> NDArray[np.uint8]:
+        """Return the bits of so many rows, a multiple of eight; those that follow do not count."""
+        return np.concatenate([self.bits, np.zeros(rows // 8 - len(self.bits), np.uint8)])
+
+
+@dataclass(frozen=True)
 class DeviceRows:
     """Rows on a device.
 
@@ -132,7 +156,7 @@ class DeviceRows:
         self,
         queries: NDArray[np.float16],
         parts: Sequence[Part],
-        mask: NDArray[np.bool_] | None = None,
+        mask: PackedMask | None = None,
     ) -> list[Found]:
         """Return the nearest rows of every query, for each part; see `nearest_rows`."""
         return nearest_rows(self.array, queries, parts, mask, self.shapes)
@@ -199,7 +223,7 @@ def nearest_rows(
     rows: jax.Array,
     queries: NDArray[np.float16],
     parts: Sequence[Part],
-    mask: NDArray[np.bool_] | None = None,
+    mask: PackedMask | None = None,
     shapes: Shapes = SHAPES,
 ) -> list[Found]:
     """Return the nearest rows of every query within each of some ranges.
@@ -208,7 +232,7 @@ def nearest_rows(
         rows: shape (padded, dim), float16, on one device.
         queries: shape (n, dim), float16.
         parts: ranges, each with how many of its nearest rows are wanted, at most `shapes.most`.
-        mask: shape (at most padded,), which rows count; None: all.
+        mask: which rows count; None: all.
         shapes: what programs are compiled for.
 
     Returns:
@@ -221,7 +245,7 @@ def nearest_rows(
     held = None
     if mask is not None:
         (device,) = rows.devices()
-        held = _unpacked(jax.device_put(_packed(mask, rows.shape[0]), device))
+        held = _unpacked(jax.device_put(mask.padded(rows.shape[0]), device))
     batches = [
         [_started(rows, batch, part, held, shapes) for batch in _batches(queries, shapes)]
         for part in parts
@@ -332,12 +356,6 @@ def _block_width(length: int, k: int) -> int:
     while 4 * width * width * k <= length and length % (2 * width) == 0:
         width *= 2
     return width if 2 * k * width < length else 1
-
-
-def _packed(mask: NDArray[np.bool_], padded: int) -> NDArray[np.uint8]:
-    """Return a bit for each row, an eighth of what would travel otherwise."""
-    bits = np.packbits(mask, bitorder="little")
-    return np.concatenate([bits, np.zeros(padded // 8 - len(bits), np.uint8)])
 
 
 @jax.jit

@@ -22,7 +22,7 @@ from indexer.faiss_gpu_index import FaissScan, why_absent
 from indexer.faiss_index import FaissIndex, load_faiss
 from indexer.row_scans import JaxScan, RowScan
 from vsearch.devices import first_gpu
-from vsearch.exact_search import DeviceRows, Found, Part, Rounding, Shapes, place
+from vsearch.exact_search import DeviceRows, Found, PackedMask, Part, Rounding, Shapes, place
 
 Vectors = NDArray[np.float32]
 
@@ -58,7 +58,7 @@ class StubScan:
         self,
         queries: NDArray[np.float16],
         parts: Sequence[Part],
-        mask: NDArray[np.bool_] | None,
+        mask: PackedMask | None,
     ) -> list[Found]:
         self.calls.append((queries, parts, mask))
         return self._answer(queries, parts)

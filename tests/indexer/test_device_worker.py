@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from indexer.device_worker import DeviceWorker, Search, grouped
 from tests.indexer.device_indexes import StubScan
 from vsearch.errors import DeviceError
-from vsearch.exact_search import Found, Part
+from vsearch.exact_search import Found, PackedMask, Part
 
 HALF = ((0, 10, 2),)
 ALL = ((0, 20, 2),)
@@ -29,15 +29,16 @@ def echo(queries: NDArray[np.float16], parts: Sequence[Part]) -> list[Found]:
 
 def test_searches_are_grouped_by_what_they_ask_for() -> None:
     one, other = StubScan(echo), StubScan(echo)
-    mask, equal = np.ones(20, bool), np.ones(20, bool)
+    every = np.arange(20) % 2 == 0
+    mask, equal, other_mask = (PackedMask.of(m) for m in (every, every.copy(), ~every))
     searches = [
         Search(one, numbered(0), HALF),
         Search(one, numbered(1), ALL),
         Search(one, numbered(2), HALF),
         Search(other, numbered(3), HALF),
         Search(one, numbered(4), HALF, mask),
-        Search(one, numbered(5), HALF, mask),
-        Search(one, numbered(6), HALF, equal),
+        Search(one, numbered(5), HALF, equal),
+        Search(one, numbered(6), HALF, other_mask),
         Search(one, numbered(7), HALF),
     ]
     groups = [[int(s.queries[0, 0]) for s in group] for group in grouped(searches)]

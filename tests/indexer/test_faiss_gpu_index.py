@@ -17,7 +17,7 @@ from indexer.faiss_gpu_index import FaissScan, device_knn, open_scan, why_absent
 from indexer.faiss_index import FaissError, load_faiss
 from tests.indexer.device_indexes import SHAPES, gpu, host_knn, placed, require_gpu
 from tests.indexer.test_vector_index import unit_vectors
-from vsearch.exact_search import place
+from vsearch.exact_search import PackedMask, place
 
 VECTORS = unit_vectors(0, 700, 24)
 QUERIES = unit_vectors(1, 3, 24).astype(np.float16)
@@ -83,7 +83,7 @@ def test_a_mask_is_never_given_to_faiss() -> None:
     faiss, rows = FakeFaiss(), placed(VECTORS)
     scan = FaissScan(rows, device_knn(faiss, faiss.StandardGpuResources(), 0))
     mask = np.arange(700) % 5 == 0
-    ((scores, found),) = scan(QUERIES, [(0, 700, 20)], mask)
+    ((scores, found),) = scan(QUERIES, [(0, 700, 20)], PackedMask.of(mask))
     assert mask[found].all()
     assert np.isfinite(scores).all()
     assert faiss.calls == []

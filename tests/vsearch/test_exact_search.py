@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vsearch import exact_search
-from vsearch.exact_search import SHAPES, DeviceRows, Found, Part, Shapes, nearest_rows, place
+from vsearch.exact_search import (
+    SHAPES,
+    DeviceRows,
+    Found,
+    PackedMask,
+    Part,
+    Shapes,
+    nearest_rows,
+    place,
+)
 
 Vectors = NDArray[np.float32]
 SMALL = Shapes(queries=(1, 4), takes=(8, 32), chunks=(64, 256), scores=4 * 256)
@@ -83,7 +92,7 @@ def test_ranges_and_masks_are_searched_as_numpy_does(data: st.DataObject) -> Non
     if data.draw(st.booleans(), "masked"):
         share = data.draw(st.sampled_from([0.0, 0.05, 0.5, 1.0]))
         mask = np.random.default_rng(3).random(count) < share
-    (found,) = rows.search(queries, [part], mask)
+    (found,) = rows.search(queries, [part], None if mask is None else PackedMask.of(mask))
     check(rows, queries, part, mask, found)
 
 
@@ -185,7 +194,7 @@ def test_rows_lie_on_the_device_asked_for_at_one_address() -> None:
     assert rows.device == device
     assert rows.pointer > 0
     queries = vectors[:2].astype(np.float16)
-    (found,) = rows.search(queries, [(0, 130, 3)], np.ones(130, bool))
+    (found,) = rows.search(queries, [(0, 130, 3)], PackedMask.of(np.ones(130, bool)))
     assert found[1][:, 0].tolist() == [0, 1]
 
 
@@ -251,3 +260,32 @@ def test_padding_is_small(rows: int, padded: int) -> None:
 )
 def test_chunks_fit_the_range_and_the_scores(length: int, queries: int, chunk: int) -> None:
     assert SHAPES.chunk(length, queries, SHAPES.padded(max(length, 10**6))) == chunk
+
+
+@pytest.mark.parametrize("rows", [1, 8, 63, 64, 100])
+def test_a_packed_mask_is_the_mask(rows: int) -> None:
+    mask = np.random.default_rng(rows).random(rows) < 0.5
+    packed = PackedMask.of(mask)
+    bits = packed.padded(128)
+    unpacked = np.asarray(exact_search._unpacked(jnp.asarray(bits)))
+    assert unpacked[:rows].tolist() == mask.tolist()
+    assert not unpacked[rows:].any()
+    assert packed.name == PackedMask.of(mask.copy()).name
+    mask[0] = ~mask[0]
+    assert packed.name != PackedMask.of(mask).name
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("queries", [1, 16])
+def test_the_search_can_be_lowered_for_a_gpu(queries: int, masked: bool) -> None:
+    rows = jax.ShapeDtypeStruct((1 << 20, 256), jnp.float16)
+    asked = jax.ShapeDtypeStruct((queries, 256), jnp.float16)
+    bound = jax.ShapeDtypeStruct((), jnp.int32)
+    mask = jax.ShapeDtypeStruct((1 << 20,), jnp.bool_) if masked else None
+    lower = jax.export.export(exact_search._scan, platforms=["cuda"])
+    program = lower(rows, asked, bound, bound, mask, chunk=1 << 18, take=64)
+    assert program.platforms == ("cuda",)
+    assert [(one.shape, one.dtype) for one in program.out_avals] == [
+        ((queries, 64), jnp.float32),
+        ((queries, 64), jnp.int32),
+    ]
