@@ -26,7 +26,8 @@ from api.metrics_listener import MetricsListener
 from api.readiness import Readiness
 from api.rebuilding import Rebuilder
 from api.request_log import RequestLog
-from api.routes import categories, health, items, metrics, photos, search, writing
+from api.routes import categories, health, items, metrics, page, photos, search, writing
+from api.routes import shop as shop_routes
 from api.safe_headers import SafeHeaders
 from api.settings import ServerSettings
 from api.shop_metrics import ShopMetrics
@@ -35,7 +36,7 @@ from indexer.shop import Shop
 
 NOTE_SECONDS = 60.0  # between two notes of when keys were last used
 EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag")
-GROUPS = (search, items, writing, categories, photos, health, metrics)
+GROUPS = (search, items, writing, categories, photos, shop_routes, health, metrics, page)
 
 DESCRIPTION = """\
 Search a shop by photo. Every error is a problem detail (RFC 9457, `application/problem+json`).
@@ -93,6 +94,7 @@ def create_app(settings: ServerSettings, load_network: LoadNetwork = load_warm) 
         app.include_router(group.router)
     problems.install(app)
     docs.install(app)
+    page.install(app)
     openapi.install(app, (group.router for group in GROUPS))
     _add_middleware(app, ring)
     return app

@@ -1,7 +1,6 @@
 """`GET /healthz` and `/readyz` for balancers, and `GET /` for people who open the address."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse
 
 from api.readiness import Readiness
 from api.routes.context import problems
@@ -22,9 +21,3 @@ async def ready(request: Request) -> Ready:
     readiness: Readiness = request.app.state.readiness
     pair = readiness.pair()
     return Ready(status="ready", model=pair.model, index=pair.searcher.version.name)
-
-
-@router.get("/", include_in_schema=False)
-def root(request: Request) -> RedirectResponse:
-    """Lead a browser to the documentation."""
-    return RedirectResponse(request.scope.get("root_path", "") + "/docs")

@@ -4,7 +4,7 @@ FastAPI reads a body in one way for each route; here either is taken, checked by
 Nothing is written to a disk: parts within the server's limit stay in memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +20,8 @@ MAX_FIELDS = 200
 MAX_FIELD_BYTES = 64 * 1024
 FORM, JSON = "multipart/form-data", "application/json"
 _PLAIN_FORM = "application/x-www-form-urlencoded"
+
+_MISSING = {"type": "missing", "loc": ("body", "photo"), "msg": "Field required, a file"}
 
 Asked = TypeVar("Asked", bound=PhotoAsked)
 
@@ -85,9 +87,14 @@ class Body(Generic[Asked]):
     async def _of_form(self, form: FormData) -> Read[Asked]:
         files = [part for part in form.getlist("photo") if isinstance(part, UploadFile)]
         photos = [(file.filename or "photo", await file.read()) for file in files]
-        if not photos:
-            raise _missing("photo")
-        return Read(photos, _checked(self.asked, _fields(self.asked, form)))
+        missing = [] if photos else [_MISSING]
+        try:
+            asked = self.asked.model_validate(_fields(self.asked, form))
+        except ValidationError as error:
+            raise RequestValidationError([*missing, *_faults(error)]) from error
+        if missing:
+            raise RequestValidationError(missing)
+        return Read(photos, asked)
 
     def _of_json(self, body: bytes) -> Read[Asked]:
         sent = self.sent
@@ -95,7 +102,7 @@ class Body(Generic[Asked]):
         try:
             told = sent.model_validate_json(body)
         except ValidationError as error:
-            raise _faults(error) from error
+            raise RequestValidationError(_faults(error)) from error
         fields = told.model_dump(exclude={"photo"}, exclude_unset=True)
         return Read([("photo", told.photo)], self.asked.model_construct(**fields))
 
@@ -130,19 +137,6 @@ def _fields(model: type[BaseModel], form: FormData) -> dict[str, object]:
     return {name: form.getlist(name) if name in lists else form[name] for name in names}
 
 
-def _checked(model: type[Asked], fields: Mapping[str, object]) -> Asked:
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        raise _faults(error) from error
-
-
-def _faults(error: ValidationError) -> RequestValidationError:
+def _faults(error: ValidationError) -> list[dict[str, Any]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found])
-
-
-def _missing(field: str) -> RequestValidationError:
-    return RequestValidationError(
-        [{"type": "missing", "loc": ("body", field), "msg": "Field required, a file"}]
-    )
+    return [{**one, "loc": ("body", *one["loc"])} for one in found]

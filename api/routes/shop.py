@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
+from api.access import needs
 from api.routes.context import OpenShop, Settings
 from api.schemas.shop import ShopDocument
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+router = APIRouter(prefix="/v1", tags=["catalogue"], dependencies=[needs("search")])
 
 
 @router.get("/shop")

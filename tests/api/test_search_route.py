@@ -63,7 +63,9 @@ def without_timings(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_json_and_a_form_ask_the_same(client: TestClient) -> None:
-    asked = {"top_k": 3, "category": ["Shirt"], "where": "price > 1", "facets": ["colour"]}
+    asked: dict[str, Any] = {
+        **{"top_k": 3, "category": ["Shirt"], "where": "price > 1", "facets": ["colour"]}
+    }
     by_form = post(client, **asked)
     response = client.post("/v1/search", json={"photo": encoded(5), **asked})
     assert response.status_code == 200, response.text

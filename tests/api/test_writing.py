@@ -9,8 +9,20 @@ from fastapi.testclient import TestClient
 
 from indexer.shop import Shop
 from tests.api.conftest import Serve
+from tests.api.key_holder import bearer, make_key
 from tests.indexer.tiny_shop import painted
 from vsearch.images import content_hash
+
+
+@pytest.fixture
+def client(shop: Shop, serve: Serve) -> TestClient:
+    """A client that may write."""
+    return writing(serve(shop.path), shop.path)
+
+
+def writing(client: TestClient, shop: Path) -> TestClient:
+    client.headers.update(bearer(make_key(shop, "write")))
+    return client
 
 
 def item(*seeds: int, **told: object) -> dict[str, object]:
@@ -125,5 +137,13 @@ def test_an_item_that_was_deleted_is_gone_at_once(client: TestClient) -> None:
 
 def test_before_the_first_build_items_wait(tmp_path: Path, serve: Serve) -> None:
     with Shop.create(tmp_path / "new") as shop:
-        told = put(serve(shop.path), "plum", item(20))
+        told = put(writing(serve(shop.path), shop.path), "plum", item(20))
         assert (told["added"], told["searchable"], told["waiting"]) == (1, 0, 1)
+
+
+def test_nobody_writes_without_a_key_that_may(shop: Shop, serve: Serve) -> None:
+    client = serve(shop.path)
+    assert client.delete("/v1/items/apple").status_code == 401
+    headers = bearer(make_key(shop.path, "search"))
+    assert client.delete("/v1/items/apple", headers=headers).status_code == 403
+    assert client.get("/v1/items/apple").status_code == 200

@@ -1,0 +1,61 @@
+"""The page's files as the server gives them; how they behave in a browser is tested elsewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.routes.page import FILES
+from tests.api.conftest import Serve
+
+MODULES = sorted(path.name for path in FILES.glob("*.js"))
+
+
+def test_the_page_loads_only_what_the_server_has(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    names = re.findall(r'(?:src|href)="(static/[^"#]+)', page.text)
+    assert len(names) > 4
+    for name in names:
+        assert client.get(f"/{name}").status_code == 200, name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_name_modules_that_there_are(name: str) -> None:
+    text = (FILES / name).read_text()
+    for imported in re.findall(r'from "\./([^"]+)"', text):
+        assert (FILES / imported).is_file(), imported
+
+
+@pytest.mark.parametrize("path", sorted(FILES.iterdir()), ids=lambda path: path.name)
+def test_nothing_is_written_that_could_run_or_lead_outside(path: Path) -> None:
+    text = path.read_text()
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert word not in text
+    assert not re.search(r"<script(?![^>]*\bsrc=)", text)
+    assert not re.search(r"<[^>]+\s(?:style|on\w+)=", text)
+    addresses = set(re.findall(r"https?://[^\s\"'`)>]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg"}
+
+
+def test_files_are_asked_about_and_not_sent_again(client: TestClient) -> None:
+    first = client.get("/static/main.js")
+    assert first.headers["cache-control"] == "no-cache"
+    assert "javascript" in first.headers["content-type"]
+    again = client.get("/static/main.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/static/../app.py").status_code == 404
+    assert client.get("/static/%2e%2e/app.py").status_code == 404
+
+
+def test_the_first_paint_is_light(client: TestClient) -> None:
+    sizes = [path.stat().st_size for path in FILES.iterdir() if path.is_file()]
+    assert sum(sizes) < 100_000
+
+
+def test_the_shop_and_its_limits(client: TestClient, serve: Serve) -> None:
+    told = client.get("/v1/shop").json()
+    assert told["name"]
+    assert told["model"]
+    assert told["max_photo_bytes"] > 1_000_000
