@@ -99,7 +99,6 @@ def publish(shop: Shop, step: int, following: Following) -> None:
             before,
             models[current.model],
             None if judge is None else UnknownJudge.from_json(judge),
-            paths=shop.catalogue.categories(),
             sequence=_sequence(shop, before),
         )
         over = current.chosen_over

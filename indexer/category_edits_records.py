@@ -36,6 +36,17 @@ class CategoryEdits(FilterQueries):
             self._edited = sequence, EditedPaths(edits, self.part_of)
         return self._edited[1]
 
+    def tree_edits_since(self, sequence: int) -> list[CategoryEdit] | None:
+        """Return the edits after a change sequence, in order.
+
+        None where more has happened than can be told by them: one was undone or forgotten.
+        """
+        rows = self._rows("SELECT * FROM category_edits WHERE seq > ? ORDER BY edit_id", sequence)
+        moved = self._rows(
+            f"SELECT seq FROM changes WHERE seq > ? AND item_key = {THE_TREE}", sequence
+        )
+        return [_edit(row) for row in rows] if len(rows) == len(moved) else None
+
     def part_of(self, number: int, item_id: str) -> CategoryPath | None:
         """Return where an item went when its category was split; None where it stayed."""
         row = self._row(

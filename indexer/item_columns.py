@@ -105,6 +105,13 @@ class Column:
         codes[places] = self.codes[kept]
         return Column(self.entries, codes)
 
+    def mapped(self, now: Callable[[Any], Entry]) -> Self:
+        """Return the column with each distinct value replaced; some may become one."""
+        entries = [now(entry) for entry in self.entries]
+        place: dict[Entry, int] = {}
+        places = [place.setdefault(entry, len(place)) for entry in entries]
+        return self.of(list(place), np.array([*places, -1], np.int32)[self.codes])
+
     def _code(self, entry: Entry | None, new: dict[Entry, int]) -> int:
         if entry is None:
             return -1

@@ -11,6 +11,7 @@ import threading
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue import Catalogue
+from indexer.category_edits_paths import CategoryEdit
 from indexer.filter_fields import FilterFields
 from indexer.filter_syntax import CATEGORY, Field, Filter, fields_of
 from indexer.item_columns import Change, Column, Entry, ItemColumns
@@ -110,9 +112,8 @@ class LiveColumns:
         return ItemColumns(sequence, np.array(keys, np.int64), np.array(live, np.bool_), columns)
 
     def _caught_up(self, columns: ItemColumns) -> ItemColumns:
-        sequence, changed = self._catalogue.changed_since(columns.sequence)
-        if CATEGORY in columns.columns and self._catalogue.tree_seq() > columns.sequence:
-            columns = columns.with_fields_of(self._read([CATEGORY]))
+        sequence, changed = self._catalogue.changed_since(columns.sequence, lambda: columns.keys)
+        columns = self._with_new_paths(columns)
         if not changed:
             return replace(columns, sequence=sequence)
         fields = list(columns.columns)
@@ -121,6 +122,24 @@ class LiveColumns:
             for key, live, *values in self._catalogue.field_values(fields, changed)
         }
         return columns.updated(sequence, changed, found)
+
+    def _with_new_paths(self, columns: ItemColumns) -> ItemColumns:
+        """Return the columns with the paths of now, of items whose category was edited."""
+        if CATEGORY not in columns.columns or self._catalogue.tree_seq() <= columns.sequence:
+            return columns
+        edits = self._catalogue.tree_edits_since(columns.sequence)
+        if edits is None:
+            return columns.with_fields_of(self._read([CATEGORY]))
+        column = columns.columns[CATEGORY].mapped(partial(_called_now, edits))
+        return replace(columns, columns={**columns.columns, CATEGORY: column})
+
+
+def _called_now(edits: Sequence[CategoryEdit], paths: tuple[CategoryPath, ...]) -> Entry:
+    """Return the paths of an item after edits of the tree; those that are sold no more go."""
+    now: Iterable[CategoryPath | None] = paths
+    for edit in edits:
+        now = [path and edit.path(path) for path in now]
+    return tuple(path for path in now if path is not None)
 
 
 class _Codes:

@@ -8,7 +8,6 @@ matter who else names them.
 import errno
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,6 @@ from indexer.version_files import UNKNOWN, to_bytes, write_file
 from indexer.version_writer import next_name, partial_folder
 from indexer.versions import IndexVersion
 from vsearch.storage import sync_path
-from vsearch.taxonomy import CategoryPath
 
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
@@ -30,7 +28,6 @@ def linked_version(
     model: str,
     judge: UnknownJudge | None,
     *,
-    paths: Mapping[int, CategoryPath] | None = None,
     sequence: int | None = None,
 ) -> IndexVersion:
     """Give a version's rows to another model; publish nothing. The caller holds the build lock.
@@ -40,7 +37,6 @@ def linked_version(
         version: the version, open.
         model: the model's fingerprint; its embedding is the version's.
         judge: tells it what is unknown.
-        paths: of the categories by number, where they have changed since the version was built.
         sequence: the change sequence that its rows are of; None: that of the version.
 
     Raises:
@@ -49,15 +45,10 @@ def linked_version(
     name = next_name(shop)
     with partial_folder(shop.indexes / f".{name}.partial") as folder:
         files = dict(version.manifest.files)
-        parts = [
-            asdict(replace(part, path=path))
-            for part, path in zip(version.categories, version.paths(paths or {}), strict=True)
-        ]
-        own = {UNKNOWN: judge.to_json() if judge else None, "categories.json": parts}
-        for file, document in own.items():
-            files[file] = write_file(folder / file, [to_bytes(document)])
-        for file in files.keys() - own.keys():
+        for file in files.keys() - {UNKNOWN}:
             _link(version.folder / file, folder / file)
+        document = to_bytes(judge.to_json() if judge else None)
+        files[UNKNOWN] = write_file(folder / UNKNOWN, [document])
         manifest = replace(
             version.manifest,
             version=name,
