@@ -122,6 +122,36 @@ def test_a_model_that_passes_serves_from_the_build_on(shop: Path) -> None:
     assert "neither all 24 held-out photos nor any of the 3 labels" in document["gate"]["reason"]
 
 
+def test_a_backup_keeps_what_the_gate_found_and_what_a_person_chose(
+    shop: Path, tmp_path: Path
+) -> None:
+    good, poor = poor_model(shop)
+    answer("build", shop, code=1)
+    answer("promote", shop, good)  # what serves already: it is to stay
+    before = answer("models", shop)["models"]
+    answer("backup", shop, tmp_path / "kept.tar")
+    answer("restore", tmp_path / "kept.tar", tmp_path / "again")
+    after = {one["fingerprint"]: one for one in answer("models", tmp_path / "again")["models"]}
+    assert after.keys() == {good, poor}
+    assert all(after[one["fingerprint"]]["gate"] == one["gate"] for one in before)
+    assert (after[poor]["state"], after[poor]["parent"]) == ("refused", good)
+    with Shop.open(tmp_path / "again") as opened:
+        assert opened.current().chosen_over == poor
+
+
+def test_what_nothing_names_is_cleaned_and_the_newest_model_stays(shop: Path) -> None:
+    good, poor = poor_model(shop)
+    with Shop.open(shop) as opened:
+        newest = save_shuffled(opened, good, seed=3)
+    assert newest != poor
+    answer("build", shop, code=1)
+    removed = answer("status", shop, "--clean")["removed"]
+    assert [one["count"] for one in removed if one["kind"] == "models that nothing names"] == [1]
+    states = {one["fingerprint"]: one["state"] for one in answer("models", shop)["models"]}
+    assert states == {good: "serving", newest: "refused"}
+    assert answer("build", shop)["judged"] is False
+
+
 def test_models_of_an_empty_shop(tmp_path: Path) -> None:
     run("init", tmp_path / "shop")
     assert "No model yet" in run("models", tmp_path / "shop").output
