@@ -6,6 +6,7 @@ searches to come, no more than twice the least work is done (the ski rental of K
 Competitive Snoopy Caching, Algorithmica 1988).
 """
 
+import atexit
 import logging
 import threading
 import time
@@ -17,6 +18,7 @@ from vsearch.errors import DeviceError
 
 RETRY_SECONDS = 60.0  # until room is looked for again: an older version may have left by then
 SCANS_BEFORE = 16  # reading, sending and rounding all rows takes as long, where files are cold
+_LEAVE_SECONDS = 5.0  # for the block of rows that is being sent
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,8 @@ class Placement:
                 self._scan, self.problem = self._place(lambda: True), None
             elif self._left <= 0 and self._thread is None:
                 self._thread = threading.Thread(target=self._bring, name="placing", daemon=True)
+                # A program that ends in the middle of it must not pull JAX from under its feet.
+                atexit.register(self._leave)
                 self._thread.start()
             return self._scan
 
@@ -122,11 +126,13 @@ class Placement:
         # Whatever goes wrong in a driver, searches go on.
         except Exception as error:
             problem = f"the rows could not be brought to the GPU: {error}"
-        if self._closed:
-            return
+        atexit.unregister(self._leave)
         told_before = self.problem
         with self._lock:
-            self._scan, self.problem, self._thread = scan, problem, None
+            self._thread = None
+            if self._closed:
+                return
+            self._scan, self.problem = scan, problem
             if problem is not None:
                 self._put_off(problem)
         if scan is not None:
@@ -134,6 +140,13 @@ class Placement:
             log.info(told, scan.name, time.monotonic() - started)
         elif problem != told_before:
             log.warning("%s; the CPU answers", problem)
+
+    def _leave(self) -> None:
+        """Let rows that are on their way turn back, and wait until they have."""
+        self.close()
+        thread = self._thread
+        if thread is not None:
+            thread.join(_LEAVE_SECONDS)
 
     def _put_off(self, problem: str) -> None:
         self.problem = problem

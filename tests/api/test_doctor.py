@@ -1,6 +1,7 @@
 """`doctor`: it notices what is broken and says what to do."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api.cli import app, doctor
+from api.cli import app, doctor, main
 from indexer.device_choice import DeviceReport
 from tests.api.test_cli import answer, run
+from vsearch.device_memory import JAX_SHARE
 
 Install = Callable[..., None]
 
@@ -52,6 +54,18 @@ def test_a_sound_machine_passes() -> None:
     shown = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "120"})
     assert shown.exit_code == 0
     assert "processors" in shown.output
+
+
+def test_a_command_bounds_what_jax_takes_before_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XLA_")}
+    monkeypatch.setattr(os, "environ", kept)
+    seen: list[str] = []
+    monkeypatch.setattr("api.cli.app", lambda: seen.append(kept["XLA_CLIENT_MEM_FRACTION"]))
+    main()
+    assert seen == [str(JAX_SHARE)]
+    assert kept["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
 
 
 def test_two_faiss_wheels_are_broken(install: Install) -> None:

@@ -131,7 +131,9 @@ def test_what_is_on_its_way_to_a_closed_index_turns_back(caplog: pytest.LogCaptu
     placement.close()
     placement.close()
     closed.set()
-    placement.wait()
+    placement._leave()  # as a program does that ends
+    placement._leave()
+    assert placement.state == "cpu"
     assert asked == [False]
     assert placement.scan(10**9) is None
     assert caplog.messages == []

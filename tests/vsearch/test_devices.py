@@ -2,11 +2,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import pytest
 
-from vsearch.devices import default_compile_cache, describe_devices
+from vsearch.device_memory import Room
+from vsearch.devices import default_compile_cache, describe_devices, first_gpu, room
 
 SHOW = (
     "import jax; from vsearch.devices import use_compile_cache; use_compile_cache();"
@@ -32,6 +35,22 @@ def test_every_device_is_described_with_the_version() -> None:
     lines = describe_devices()
     assert len(lines) == jax.device_count()
     assert all(jax.__version__ in line for line in lines)
+
+
+def test_a_gpu_is_what_jax_computes_on_or_there_is_none() -> None:
+    assert (first_gpu() is None) == (jax.default_backend() != "gpu")
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (None, None),
+        ({"bytes_in_use": 5}, None),
+        ({"bytes_in_use": 5, "bytes_limit": 90, "num_allocs": 1}, Room(90, 5)),
+    ],
+)
+def test_the_room_of_a_device_is_what_it_tells(told: Any, found: Room | None) -> None:
+    assert room(SimpleNamespace(memory_stats=lambda: told)) == found
 
 
 def test_the_compile_cache_is_the_users_and_can_be_moved(
