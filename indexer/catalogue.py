@@ -57,15 +57,19 @@ class Catalogue(
 ):
     """All that a shop knows of its items; safe to share between threads and processes."""
 
-    def upsert_items(self, rows: Iterable[ItemRow]) -> UpsertCounts:
+    def upsert_items(self, rows: Iterable[ItemRow], *, live: bool = False) -> UpsertCounts:
         """Insert or update items with all their catalogue photos, in one transaction.
 
         A row equal to what is stored changes nothing, not even the change sequence. A row with
         a `reason`, without category or without photos makes a rejected item, or leaves an item
         that is fine as it was.
+
+        Args:
+            rows: the items.
+            live: they are told by themselves, not by a manifest that is to name all items.
         """
         with self.transaction() as connection:
-            return upsert.write_items(connection, self.root, rows)
+            return upsert.write_items(connection, self.root, rows, live=live)
 
     def upsert_further(self, item_key: int, photo: PhotoRow) -> FurtherOutcome:
         """Insert or update a further labelled photo of an item.

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from indexer.filter_sql import filter_sql, value_sql
 from indexer.filter_syntax import Field, Filter
 from vsearch.taxonomy import Taxonomy
 
-
+_NONE = np.zeros(0, np.int64)
 THE_TREE = 0  # stands in the change log in the place of an item's key
 
 
@@ -53,17 +53,34 @@ class FilterQueries(Database):
         query = f"SELECT {', '.join(columns)} FROM items {condition} ORDER BY item_key"
         return self._snapshot(query, *values)
 
-    def changed_since(self, sequence: int) -> tuple[int, list[int]]:
+    def changed_since(
+        self, sequence: int, held: Callable[[], NDArray[np.int64]] = lambda: _NONE
+    ) -> tuple[int, list[int]]:
         """Return the change sequence now and the keys of the items changed since an earlier one.
 
         An edit of the category tree moves the sequence, and changes no item; see `tree_seq`.
+
+        Args:
+            sequence: the earlier one.
+            held: returns the keys of the items that the caller knows of, in any order; asked where
+                the log no longer tells which of them were deleted since.
         """
         rows = self._rows(
             "SELECT item_key, max(seq) AS last FROM changes WHERE seq > ? GROUP BY item_key",
             sequence,
         )
         changed = [row["item_key"] for row in rows if row["item_key"] != THE_TREE]
+        pruned = self._row("SELECT up_to FROM pruned_changes")
+        if pruned is not None and pruned["up_to"] > sequence:
+            changed += self._gone(held())
         return max((row["last"] for row in rows), default=sequence), changed
+
+    def _gone(self, keys: NDArray[np.int64]) -> list[int]:
+        """Return which of these items do not exist any more."""
+        there = np.fromiter(
+            (row[0] for row in self._snapshot("SELECT item_key FROM items")), np.int64
+        )
+        return [int(key) for key in np.setdiff1d(keys, there)]
 
     def tree_seq(self) -> int:
         """Return the sequence number of the last edit of the category tree, 0 before any."""

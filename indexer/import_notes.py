@@ -47,9 +47,17 @@ class ImportNotes(Database):
         row = self._row("SELECT count(*) AS number FROM rejects")
         return int(row["number"]) if row else 0
 
-    def item_ids(self) -> Iterator[str]:
-        """Yield the ids of all items, whatever their state, as they were when the reading began."""
-        for row in self._snapshot("SELECT item_id FROM items ORDER BY item_key"):
+    def item_ids(self, *, live: bool | None = None) -> Iterator[str]:
+        """Yield the ids of items, whatever their state, as they were when the reading began.
+
+        Args:
+            live: only those that no manifest has ever named, or only the others; None: all.
+        """
+        for row in self._snapshot(
+            "SELECT item_id FROM items WHERE ?1 IS NULL "
+            "OR ?1 = (item_key IN (SELECT item_key FROM live_items)) ORDER BY item_key",
+            live,
+        ):
             yield row["item_id"]
 
     def photo_files(self, sources: Collection[str]) -> dict[str, PhotoFile]:

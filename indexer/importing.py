@@ -31,10 +31,13 @@ class ImportReport(IntakeReport):
     Attributes:
         removed: items that went, because the manifest does not name them.
         would_be_removed: items that stayed, although the manifest does not name them.
+        never_named: items that came in by upserts and that no manifest has ever named: they stay
+            even where the others are removed.
     """
 
     removed: int = 0
     would_be_removed: int = 0
+    never_named: int = 0
 
 
 def import_manifest(
@@ -60,7 +63,8 @@ def import_manifest(
         category_columns: the columns of the category path, root first; the shop remembers them.
             None: those it remembers, else the usual names.
         remote_hosts: hosts that photos may be fetched from, besides those of the settings.
-        prune: remove the items that the manifest does not name, with their photos.
+        prune: remove the items that the manifest does not name, with their photos; those that
+            came in by upserts stay until a manifest has named them.
         force: remove them even where that looks like a manifest that is not whole.
         progress: told about every batch.
 
@@ -89,6 +93,7 @@ def import_manifest(
                 report.would_be_removed = len(absent_ids(shop, named))
             else:
                 report.removed = len(pruning.remove(shop, scanned, progress).item_ids)
+            report.never_named = len(absent_ids(shop, named, live=True))
             for one in further:
                 _import_further(shop, one, reader, report, progress)
     report.seconds = time.monotonic() - began

@@ -71,7 +71,7 @@ class Photos:
         folder: where their paths start from.
     """
 
-    keeps_rejected = True
+    live = False
 
     def __init__(self, reader: PhotoReader, folder: Path) -> None:
         self._reader = reader

@@ -58,10 +58,10 @@ class ItemIntake(Intake):
         self._count(counts)
 
     def _upsert(self, rows: Sequence[ItemRow], before: int) -> UpsertCounts:
-        taken = [row for row in rows if self.photos.keeps_rejected or not row.reason]
+        taken = [row for row in rows if not (self.photos.live and row.reason)]
         photos = [(row.item_id, photo) for row in taken for photo in row.photos]
         self.check_kept(photo for _, photo in photos)
-        counts = self.shop.catalogue.upsert_items(taken)
+        counts = self.shop.catalogue.upsert_items(taken, live=self.photos.live)
         self.shop.catalogue.forgive((item_id, str(photo.path)) for item_id, photo in photos)
         self.photos.written({photo.content_hash for _, photo in photos}, before)
         return counts

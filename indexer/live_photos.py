@@ -71,7 +71,7 @@ class LivePhotos(Photos):
         further: they are further photos, which are rows of some indexes only.
     """
 
-    keeps_rejected = False
+    live = True
 
     def __init__(
         self,

@@ -80,12 +80,16 @@ class RowFollower:
             if before[0] > now[0] or before[1] > now[1]:
                 return None
             if before != now:
-                _, changed = self.catalogue.changed_since(before[0])
+                _, changed = self.catalogue.changed_since(before[0], self._held)
                 embedded = self.catalogue.embedded_since(
                     before[1], self._version.embedding_fingerprint
                 )
                 self._rows = self._caught_up(now, list({*changed, *embedded}))
             return self._rows
+
+    def _held(self) -> NDArray[np.int64]:
+        """Return the items that have rows here."""
+        return np.concatenate([self._version.item_keys, self._rows.delta.item_keys])
 
     def _caught_up(self, marks: tuple[int, int], changed: Sequence[int]) -> LiveRows:
         dead = self._rows.dead.copy()

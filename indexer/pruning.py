@@ -4,6 +4,10 @@ A manifest that is cut off or half written must not empty a shop. So nothing goe
 asked for; nothing is imported where more than a fifth of the items would go, or where a row cannot
 be read and might be one of them; and nothing goes that another process has changed since, or after
 the manifest itself was written anew.
+
+Items that came in one by one (`indexer.live.upsert`) stay as long as no manifest has named them: an
+export that was written before them, or that knows nothing of them, says nothing about them. Once a
+manifest has named an item, one that no longer does removes it.
 """
 
 from collections.abc import Container
@@ -83,9 +87,17 @@ class Pruning:
         return removed
 
 
-def absent_ids(shop: Shop, named: Container[str]) -> tuple[str, ...]:
-    """Return the ids of the shop's items that are not among those named."""
-    return tuple(item_id for item_id in shop.catalogue.item_ids() if item_id not in named)
+def absent_ids(shop: Shop, named: Container[str], *, live: bool = False) -> tuple[str, ...]:
+    """Return the ids of the shop's items that are not among those named.
+
+    Args:
+        shop: the shop.
+        named: the ids that a manifest names.
+        live: return those that came in by upserts and that no manifest has ever named, which no
+            manifest removes either; else the others.
+    """
+    ids = shop.catalogue.item_ids(live=live)
+    return tuple(item_id for item_id in ids if item_id not in named)
 
 
 def _named(manifest: Manifest) -> tuple[set[str], int | None]:

@@ -111,6 +111,22 @@ class Removals(Database):
         self.delete_files(paths)
         return Removed((), len(paths), (), without)
 
+    def prune_deletions(self, up_to: int) -> int:
+        """Forget deletions up to a change sequence, in one transaction; return how many.
+
+        Who follows the changes from an earlier one finds out what is gone by itself, see
+        `FilterQueries.changed_since`. The last entry of all stays: it tells the sequence.
+        """
+        with self.transaction() as connection:
+            pruned = connection.execute(
+                "DELETE FROM changes WHERE kind = 'deleted' AND seq <= ? "
+                "AND seq < (SELECT max(seq) FROM changes)",
+                (up_to,),
+            ).rowcount
+            if pruned:
+                connection.execute("UPDATE pruned_changes SET up_to = max(up_to, ?)", (up_to,))
+        return pruned
+
     def delete_files(self, paths: Sequence[str]) -> None:
         """Delete the files among these that the shop keeps itself and that no photo needs any more.
 
@@ -131,10 +147,10 @@ def _delete_item(connection: sqlite3.Connection, item_key: int, item_id: str) ->
     photos = connection.execute(
         "DELETE FROM photos WHERE item_key = ? RETURNING path", (item_key,)
     ).fetchall()
+    upsert.record_change(connection, item_key, "deleted")
     connection.execute("DELETE FROM items WHERE item_key = ?", (item_key,))
     # Those of a manifest stand until its next import; nothing would ever take these away.
     connection.execute("DELETE FROM rejects WHERE source = 'build' AND item_id = ?", (item_id,))
-    upsert.record_change(connection, item_key, "deleted")
     return [photo["path"] for photo in photos]
 
 

@@ -195,7 +195,28 @@ _VERSION_4 = (
     "CREATE TABLE unpublished (step INTEGER PRIMARY KEY, document TEXT NOT NULL)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5 = (
+    # The last entry of an item says that it has changed; those before it say nothing more.
+    "DELETE FROM changes WHERE seq < "
+    "(SELECT seq FROM items WHERE items.item_key = changes.item_key)",
+    "DELETE FROM changes WHERE kind != 'deleted' AND item_key != 0 "
+    "AND item_key NOT IN (SELECT item_key FROM items) AND seq < (SELECT max(seq) FROM changes)",
+    """CREATE TABLE pruned_changes (
+        up_to INTEGER NOT NULL                  -- deletions until then are no longer in the log
+    )""",
+    "INSERT INTO pruned_changes VALUES (0)",
+    """CREATE TABLE live_items (                  -- items that no manifest has ever named
+        item_key INTEGER PRIMARY KEY REFERENCES items ON DELETE CASCADE
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

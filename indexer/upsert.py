@@ -23,9 +23,16 @@ def now() -> str:
 
 
 def record_change(connection: sqlite3.Connection, item_key: int, kind: str) -> None:
-    """Append to the change log and move the item's sequence number."""
+    """Append to the change log and move the item's sequence number.
+
+    The item's entry before it goes: whoever has not seen that one sees this one. So the log never
+    has more entries than there were items, however often they change.
+    """
     cursor = connection.execute(
         "INSERT INTO changes (item_key, kind, at) VALUES (?, ?, ?)", (item_key, kind, now())
+    )
+    connection.execute(
+        "DELETE FROM changes WHERE seq = (SELECT seq FROM items WHERE item_key = ?)", (item_key,)
     )
     connection.execute("UPDATE items SET seq = ? WHERE item_key = ?", (cursor.lastrowid, item_key))
 
@@ -59,7 +66,7 @@ def category_id(
 
 
 def write_items(
-    connection: sqlite3.Connection, root: Path, rows: Iterable[ItemRow]
+    connection: sqlite3.Connection, root: Path, rows: Iterable[ItemRow], *, live: bool = False
 ) -> UpsertCounts:
     """Insert or update items with all their catalogue photos; see `Catalogue.upsert_items`."""
     tally: dict[Outcome, int] = dict.fromkeys(("added", "changed", "unchanged", "rejected"), 0)
@@ -68,6 +75,7 @@ def write_items(
     released: list[HeldOut] = []
     for row in rows:
         outcome, added, freed = _write_item(connection, root, row)
+        _note_origin(connection, row.item_id, outcome, live=live)
         if outcome == "kept":
             kept.append(row.item_id)
         else:
@@ -77,6 +85,17 @@ def write_items(
     return UpsertCounts(
         **tally, kept=tuple(kept), photos_added=photos_added, released=tuple(released)
     )
+
+
+def _note_origin(
+    connection: sqlite3.Connection, item_id: str, outcome: Outcome, *, live: bool
+) -> None:
+    """Note that an item came in by itself, until a manifest names it."""
+    item = "SELECT item_key FROM items WHERE item_id = ?"
+    if not live:
+        connection.execute(f"DELETE FROM live_items WHERE item_key = ({item})", (item_id,))
+    elif outcome == "added":
+        connection.execute(f"INSERT INTO live_items {item}", (item_id,))
 
 
 def _write_item(

@@ -103,6 +103,7 @@ def import_(
                     ("items unchanged", report.unchanged),
                     *([("items removed", report.removed)] if prune else []),
                     *_not_named(report.would_be_removed),
+                    *_never_named(report.never_named),
                     ("photos added", report.photos_added),
                     *([("kept as decided", kept)] if (kept := report.kept_decisions) else []),
                     ("rejected", report.rejected),
@@ -117,3 +118,11 @@ def import_(
 def _not_named(items: int) -> list[tuple[str, object]]:
     """Say how many items of the shop the manifest does not name."""
     return [("not named", f"{items:,} items stay; --prune removes them")] if items else []
+
+
+def _never_named(items: int) -> list[tuple[str, object]]:
+    """Say how many items came in by `vsearch upsert` and were never in a manifest."""
+    told = (
+        f"{items:,} items of no manifest stay: they came by upserts, `vsearch delete` removes them"
+    )
+    return [("upserted", told)] if items else []

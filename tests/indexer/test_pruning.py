@@ -200,3 +200,41 @@ def test_a_type_never_narrows(full: FullManifest) -> None:
     full.write(*range(ITEMS), size=4)
     full.take()
     assert {item.attributes["size"] for item in catalogue.items()} == {"4"}
+
+
+def live_row(full: FullManifest, number: int, name: str = "") -> dict[str, object]:
+    photo = full.path.with_name(f"{number}.png")
+    return {"item_id": name or f"item-{number}", "category": "Fruit", "photos": [photo]}
+
+
+def test_what_came_by_upserts_stays_until_a_manifest_has_named_it(full: FullManifest) -> None:
+    upsert(full.shop, [live_row(full, 10), live_row(full, 11)], folder=full.path.parent)
+    report = full.take(prune=True)
+    assert (report.removed, report.would_be_removed, report.never_named) == (0, 0, 2)
+    assert report.to_json()["never_named"] == 2
+    full.write(*range(ITEMS + 1))
+    report = full.take(prune=True)  # names one of them, which is as it was
+    assert (report.removed, report.unchanged, report.never_named) == (0, ITEMS, 1)
+    full.write(*range(ITEMS))
+    report = full.take()
+    assert (report.would_be_removed, report.never_named) == (1, 1)
+    assert full.take(prune=True).removed == 1
+    assert full.items() == {*range(ITEMS), 11}
+    delete(full.shop, ["item-11"])
+    upsert(full.shop, [live_row(full, 11)], folder=full.path.parent)
+    assert full.take(prune=True).never_named == 1
+
+
+def test_an_upsert_of_what_a_manifest_has_named_leaves_it_the_manifests(full: FullManifest) -> None:
+    upsert(full.shop, [live_row(full, 3) | {"size": 9}], folder=full.path.parent)
+    full.write(*(n for n in range(ITEMS) if n != 3))
+    report = full.take(prune=True)
+    assert (report.removed, report.never_named) == (1, 0)
+
+
+def test_a_row_that_is_wrong_names_its_item_all_the_same(full: FullManifest) -> None:
+    upsert(full.shop, [live_row(full, 10)], folder=full.path.parent)
+    full.write(*range(ITEMS), more="item-10,gone.png,Fruit,1\n")
+    assert full.take(prune=True).never_named == 0
+    full.write(*range(ITEMS))
+    assert full.take(prune=True).removed == 1
