@@ -19,9 +19,10 @@ from indexer.faiss_index import FaissError
 from indexer.row_scans import JaxScan, RowScan
 from indexer.vector_index import VectorIndex
 from vsearch.device_memory import Need, Room, faiss_temporary, fitting_rows, jax_share
+from vsearch.device_rows import DeviceRows, place
 from vsearch.devices import Device, first_gpu, room
 from vsearch.errors import DeviceError
-from vsearch.exact_search import SHAPES, DeviceRows, Shapes, place
+from vsearch.exact_search import SHAPES, Shapes
 
 log = logging.getLogger(__name__)
 

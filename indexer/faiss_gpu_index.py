@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from indexer.faiss_index import FaissError, load_faiss
 from vsearch.device_memory import FAISS_TEMPORARY
+from vsearch.device_rows import DeviceRows, Rounding
 from vsearch.devices import Device
-from vsearch.exact_search import DeviceRows, Found, PackedMask, Part, Rounding, Shapes
+from vsearch.exact_search import Found, PackedMask, Part, Shapes
 
 MOST = 2048
 """The most rows that FAISS finds in one call on a GPU."""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.vector_index import RowRange
-from vsearch.exact_search import DeviceRows, Found, PackedMask, Part, Rounding, Shapes
+from vsearch.device_rows import DeviceRows, Rounding
+from vsearch.exact_search import Found, PackedMask, Part, Shapes
 
 
 class RowScan(Protocol):

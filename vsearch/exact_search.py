@@ -1,9 +1,9 @@
 """Exact nearest rows by inner product on one device, among rows kept there in half precision.
 
-The rows lie on the device once, padded a little. A range of them is walked in chunks by one loop,
-so that one compiled program serves ranges of any length and place; queries, rows asked for and
-chunks come in a few fixed sizes. Scores are float32 sums of products of half-precision numbers:
-what they may differ by from the true inner product is told by `Rounding`.
+The rows lie on the device once, padded a little (see `device_rows`). A range of them is walked in
+chunks by one loop, so that one compiled program serves ranges of any length and place; queries,
+rows asked for and chunks come in a few fixed sizes. Scores are float32 sums of products of
+half-precision numbers: `device_rows.Rounding` tells how far they may be from the true ones.
 
 The best of a chunk are found in two steps, both exact. A block's greatest score stands for the
 block; of the k blocks with the greatest ones, the k best scores are taken. No better one is left
@@ -11,7 +11,7 @@ out: fewer than k blocks can hold a score above the k-th best, so all of these a
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,7 +29,8 @@ Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 # Rows that a device reads while it starts another turn of the loop: about 15 µs at 3 TB/s.
 _TURN = 1 << 16
-_BLOCK = 1 << 16  # rows that are brought to the device at a time, at most
+BLOCK = 1 << 16
+"""Rows that are brought to a device at a time, at most."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +79,10 @@ class Shapes:
     def scratch(self, dim: int) -> int:
         """Return what a search takes beside the rows: scores twice, and a chunk copied."""
         several = max(c for c in self.chunks if c * self.queries[-1] <= self.scores)
-        return 2 * self.scores * 4 + several * dim * 2 + 2 * _BLOCK * dim * 4
+        return 2 * self.scores * 4 + several * dim * 2 + 2 * BLOCK * dim * 4
 
 
 SHAPES = Shapes()
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """What half precision has done to the rows, measured on all of them.
-
-    Attributes:
-        residual: the greatest length of what a row lost.
-        longest: the greatest length of a row.
-    """
-
-    residual: float
-    longest: float
 
 
 @dataclass(frozen=True)
@@ -118,105 +106,6 @@ class PackedMask:
     def padded(self, rows: int) -> NDArray[np.uint8]:
         """Return the bits of so many rows, a multiple of eight; those that follow do not count."""
         return np.concatenate([self.bits, np.zeros(rows // 8 - len(self.bits), np.uint8)])
-
-
-@dataclass(frozen=True)
-class DeviceRows:
-    """Rows on a device.
-
-    Attributes:
-        array: shape (padded, dim), float16; zeros from `rows` on.
-        rows: how many there are.
-        rounding: how far they are from what they were.
-        shapes: what programs are compiled for.
-    """
-
-    array: jax.Array
-    rows: int
-    rounding: Rounding
-    shapes: Shapes
-
-    @property
-    def dim(self) -> int:
-        """Length of a row."""
-        return int(self.array.shape[1])
-
-    @property
-    def device(self) -> jax.Device:
-        """Where they lie."""
-        (device,) = self.array.devices()
-        return device
-
-    @property
-    def pointer(self) -> int:
-        """The address of the first row in the device's memory; rows follow without a gap."""
-        return int(self.array.unsafe_buffer_pointer())
-
-    def search(
-        self,
-        queries: NDArray[np.float16],
-        parts: Sequence[Part],
-        mask: PackedMask | None = None,
-    ) -> list[Found]:
-        """Return the nearest rows of every query, for each part; see `nearest_rows`."""
-        return nearest_rows(self.array, queries, parts, mask, self.shapes)
-
-    def warm_up(self) -> None:
-        """Compile what most searches need, so that no shopper waits for it."""
-        for count in self.shapes.queries[:2]:
-            queries = np.zeros((count, self.dim), np.float16)
-            self.search(queries, [(0, self.rows, min(self.shapes.takes[0], self.rows))])
-
-
-def place(
-    vectors: NDArray[np.float32],
-    device: jax.Device | None = None,
-    shapes: Shapes = SHAPES,
-    go_on: Callable[[], bool] = lambda: True,
-) -> DeviceRows | None:
-    """Bring rows to a device in half precision, some at a time; None where it was not to go on.
-
-    Args:
-        vectors: shape (rows, dim), float32, at least one row; may be memory-mapped.
-        device: where to; None for JAX's first.
-        shapes: what programs are compiled for.
-        go_on: asked between blocks of rows.
-
-    Raises:
-        ValueError: a row is not finite, or too long for half precision (over 2).
-        RuntimeError: the device has failed, or has too little memory.
-    """
-    rows, dim = vectors.shape
-    device = device or jax.devices()[0]
-    padded = shapes.padded(rows)
-    array = jnp.zeros((padded, dim), jnp.float16, device=device)
-    blocks = [c for c in shapes.chunks if c <= _BLOCK and padded % c == 0]
-    step = max(blocks, default=shapes.chunks[0])
-    most = np.zeros(2)
-    for start in range(0, rows, step):
-        if not go_on():
-            return None
-        block = np.zeros((step, dim), np.float32)
-        block[: min(step, rows - start)] = vectors[start : start + step]
-        array, lengths = _put(array, block, np.int32(start))
-        most = np.maximum(most, np.asarray(lengths, np.float64))
-    # Squares were added in float32.
-    residual, longest = 1.001 * np.sqrt(most)
-    if not longest <= 2:
-        raise ValueError(f"rows of about unit length were expected, one has {longest:.3g}")
-    array.block_until_ready()
-    return DeviceRows(array, rows, Rounding(float(residual), float(longest)), shapes)
-
-
-@partial(jax.jit, donate_argnums=0)
-def _put(array: jax.Array, block: jax.Array, at: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Write a block of rows in place; return the greatest squared lengths lost, and of rows."""
-    # Not a conversion there and back, which XLA may leave out: nothing would seem to be lost.
-    short = lax.reduce_precision(block, exponent_bits=5, mantissa_bits=10)
-    lost = jnp.square(block - short).sum(axis=1).max()
-    longest = jnp.square(block).sum(axis=1).max()
-    array = lax.dynamic_update_slice(array, short.astype(jnp.float16), (at, jnp.zeros_like(at)))
-    return array, jnp.stack([lost, longest])
 
 
 def nearest_rows(

@@ -48,8 +48,9 @@ from tests.benchmarks.gpu_photos import photo_to_rows, random_embedder
 from tests.benchmarks.machine import machine
 from tests.benchmarks.search_data import DIM, K
 from vsearch.device_memory import bound_preallocation
+from vsearch.device_rows import DeviceRows, place
 from vsearch.devices import first_gpu, room
-from vsearch.exact_search import SHAPES, DeviceRows, place
+from vsearch.exact_search import SHAPES
 
 WAYS = ("faiss", "jax", "cpu")
 ASK_ALWAYS = DevicePlan(least_rows=0, least_share=10**9)

@@ -21,8 +21,9 @@ from indexer.device_worker import DeviceWorker
 from indexer.faiss_gpu_index import FaissScan, why_absent
 from indexer.faiss_index import FaissIndex, load_faiss
 from indexer.row_scans import JaxScan, RowScan
+from vsearch.device_rows import DeviceRows, Rounding, place
 from vsearch.devices import first_gpu
-from vsearch.exact_search import DeviceRows, Found, PackedMask, Part, Rounding, Shapes, place
+from vsearch.exact_search import Found, PackedMask, Part, Shapes
 
 Vectors = NDArray[np.float32]
 

@@ -17,7 +17,8 @@ from indexer.faiss_gpu_index import FaissScan, device_knn, open_scan, why_absent
 from indexer.faiss_index import FaissError, load_faiss
 from tests.indexer.device_indexes import SHAPES, gpu, host_knn, placed, require_gpu
 from tests.indexer.test_vector_index import unit_vectors
-from vsearch.exact_search import PackedMask, place
+from vsearch.device_rows import place
+from vsearch.exact_search import PackedMask
 
 VECTORS = unit_vectors(0, 700, 24)
 QUERIES = unit_vectors(1, 3, 24).astype(np.float16)

@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vsearch import exact_search
-from vsearch.exact_search import (
-    SHAPES,
-    DeviceRows,
-    Found,
-    PackedMask,
-    Part,
-    Shapes,
-    nearest_rows,
-    place,
-)
+from vsearch.device_rows import DeviceRows, place
+from vsearch.exact_search import SHAPES, Found, PackedMask, Part, Shapes, nearest_rows
 
 Vectors = NDArray[np.float32]
 SMALL = Shapes(queries=(1, 4), takes=(8, 32), chunks=(64, 256), scores=4 * 256)
