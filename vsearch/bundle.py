@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from vsearch.class_statistics import STATISTICS, statistic_shapes
 from vsearch.data import Label
 from vsearch.errors import BundleError, DataError
 from vsearch.images import ImageSpec
@@ -39,7 +40,7 @@ READABLE = (2, 3, SCHEMA)
 WEIGHTS, MODEL = "weights.safetensors", "model.json"
 FAMILIARITY, HEAD_LEAVES = "familiarity.", "top.head."
 CLASS_MEANS = FAMILIARITY + "class_means"
-HEAD = (HEAD_LEAVES, FAMILIARITY)  # leaves that do not touch the embedding
+HEAD = (HEAD_LEAVES, FAMILIARITY, STATISTICS)  # leaves that do not touch the embedding
 Weights = dict[str, NDArray[np.float32]]
 
 __all__ = ["Bundle", "Label", "Weights", "load_weights", "weights_of"]
@@ -119,7 +120,9 @@ class Bundle:
         models.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=models))
         try:
-            save_file(self.weights, draft / WEIGHTS)
+            # The format knows no strides: a transposed array would be written as its bytes lie.
+            leaves = {name: np.ascontiguousarray(leaf) for name, leaf in self.weights.items()}
+            save_file(leaves, draft / WEIGHTS)
             told = json.dumps(self.to_json(), indent=2, ensure_ascii=False)
             (draft / MODEL).write_text(told, encoding="utf-8")
             draft.chmod(0o755)
@@ -258,10 +261,14 @@ def _leaf_shapes(bundle: Bundle) -> dict[str, tuple[int, ...]]:
         vectors=bundle.vectors,
     )
     state = nnx.state(network)
-    return {
+    found = {
         ".".join(map(str, path)): leaf.get_raw_value().shape
         for path, leaf in nnx.to_flat_state(state)
     }
+    if any(name.startswith(STATISTICS) for name in bundle.weights):
+        rows = sum(bundle.vectors) or len(bundle.labels)
+        found |= statistic_shapes(rows, bundle.network.dim)
+    return found
 
 
 def _canonical(value: object) -> bytes:

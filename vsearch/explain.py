@@ -192,9 +192,12 @@ def _contributions(
     x = top.projection.standardise(features)
     length = jnp.linalg.norm(top.projection.coordinates(x), axis=-1, keepdims=True)
 
+    # Of a class that came later, what speaks for its class vector: evidence is no sum over places.
+    head = getattr(top.head, "plain", top.head)
+
     def score(x: jax.Array) -> jax.Array:
         e = top.projection.coordinates(x) / jnp.maximum(length, EPSILON)
-        total: jax.Array = (e * embedding).sum() + (top.head(e, x) * logits).sum()
+        total: jax.Array = (e * embedding).sum() + (head(e, x) * logits).sum()
         return total
 
     slope = jax.grad(score)(x / 2)

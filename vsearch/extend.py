@@ -12,13 +12,34 @@ from dataclasses import dataclass, replace
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from vsearch.bundle import CLASS_MEANS, HEAD_LEAVES, Bundle, Weights, load_weights
+from vsearch.class_rows import (
+    ARRIVED,
+    SCALE,
+    axes_of,
+    balanced,
+    counts_of,
+    folded,
+    has_arrivals,
+    spread_out,
+    statistics,
+    with_rows,
+)
+from vsearch.class_statistics import (
+    COUNTS,
+    evidence_of,
+    fitted_balance,
+    statistics_of,
+    usual_balance,
+    with_classes,
+)
 from vsearch.data import Label
 from vsearch.errors import DataError
 from vsearch.imprinting import MOST_VECTORS, class_vectors, cluster_means, clusters
 from vsearch.objectives import Objective, objective_named
-from vsearch.objectives.several_vectors import Vectors, rows_of
+from vsearch.objectives.several_vectors import rows_of
 
 __all__ = [
     "MOST_VECTORS",
@@ -29,6 +50,7 @@ __all__ = [
     "recalibrated",
     "relabelled",
     "with_labels",
+    "with_statistics",
     "without_labels",
 ]
 
@@ -45,11 +67,13 @@ class NewLabel:
         vectors: of its class, (vectors ≥ 1, dim) float32, unit rows.
         means: the place of each vector's photos among the model's class means, (vectors, dim)
             float32, by which photos of the class are told from unknown ones; None: not known.
+        embeddings: of its photos, (n ≥ 1, dim) float32, unit rows; None: not known.
     """
 
     label: Label
     vectors: NDArray[np.float32]
     means: NDArray[np.float32] | None = None
+    embeddings: NDArray[np.float32] | None = None
 
 
 def new_label(
@@ -75,11 +99,14 @@ def new_label(
         wide = places.astype(np.float64)
         means = np.stack([wide[own == one].mean(axis=0) for one in range(own.max() + 1)])
         means = means.astype(np.float32)
-    return NewLabel(label, cluster_means(embeddings, own), means)
+    return NewLabel(label, cluster_means(embeddings, own), means, embeddings)
 
 
 def with_labels(bundle: Bundle, added: Sequence[NewLabel]) -> Bundle:
     """Return the bundle with further labels, after those that it has.
+
+    Labels whose photos' embeddings are told are compared with the trained ones by the evidence of
+    `vsearch.class_statistics`, if the bundle has statistics; others by their class vectors alone.
 
     Args:
         bundle: a trained model.
@@ -95,25 +122,52 @@ def with_labels(bundle: Bundle, added: Sequence[NewLabel]) -> Bundle:
         return bundle
     for one in added:
         _check_vectors(bundle, one)
-    head = _head(bundle, objective)
+    before, head = spread_out(bundle), _head(bundle, objective)
     imprinted = objective.imprint(head, np.concatenate([one.vectors for one in added]))
-    weights = dict(bundle.weights)
-    for name, axis in _axes(objective).items():
-        leaf = imprinted[name.removeprefix(HEAD_LEAVES)].astype(np.float32)
-        weights[name] = np.concatenate([weights[name], leaf], axis=axis)
-    if CLASS_MEANS in weights and len(weights[CLASS_MEANS]):
-        weights[CLASS_MEANS] = np.concatenate([weights[CLASS_MEANS], *map(_means, added)])
+    later = [_comes_later(bundle, one) for one in added for _ in one.vectors]
+    blank = {"arrivals.arrived": np.array(later, np.float32)}
+    weights = dict(before.weights)
+    for name, axis in axes_of(before).items():
+        shape = list(weights[name].shape)
+        shape[axis] = len(later)
+        short = name.removeprefix(HEAD_LEAVES)
+        leaf = imprinted.get(short, blank.get(short, np.zeros(shape, np.float32)))
+        if name == CLASS_MEANS:
+            leaf = np.concatenate([_means(one) for one in added])
+        weights[name] = np.concatenate([weights[name], leaf.astype(np.float32)], axis=axis)
+    if known := statistics(bundle):
+        weights |= with_classes(known, _statistics(bundle, added))
     old: list[Sequence[int]] = [[index] for index in range(len(bundle.labels))]
     calibration = objective.carried(bundle.calibration, old + [[]] * len(added))
-    return replace(
-        bundle,
+    extended = replace(
+        before,
         weights=weights,
         labels=(*bundle.labels, *(one.label for one in added)),
-        vectors=_told((*_counts(bundle), *(len(one.vectors) for one in added))),
+        vectors=(*before.vectors, *(len(one.vectors) for one in added)),
         calibration=calibration,
         metrics={},
         parent=bundle.model_fingerprint,
     )
+    return folded(balanced(extended, *usual_balance(_photos(extended))) if any(later) else extended)
+
+
+def with_statistics(
+    bundle: Bundle, embeddings: NDArray[np.float32], labels: NDArray[np.int64]
+) -> Bundle:
+    """Return the bundle with what is known of its classes, which labels that come later need.
+
+    Training keeps it; this is for models that were trained before it did. The model_fingerprint is
+    another one then, but no answer.
+
+    Args:
+        bundle: a model with one class vector a label.
+        embeddings: of training photos, (n, dim) float32, unit rows.
+        labels: the label of each, by index, (n,) int64.
+    """
+    if statistics(bundle) or bundle.vectors or not has_arrivals(bundle):
+        return bundle
+    known = statistics_of(embeddings, labels, len(bundle.labels))
+    return replace(bundle, weights=bundle.weights | known)
 
 
 def without_labels(bundle: Bundle, names: Collection[str]) -> Bundle:
@@ -194,6 +248,8 @@ def recalibrated(
 ) -> Bundle:
     """Return the bundle with calibration and figures made anew on val; its parent stays.
 
+    Where photos of labels that came later are among them, so is how far their evidence is believed.
+
     Args:
         bundle: a model of an objective with `vector_axes`.
         embeddings: of val photos, (n, dim) float32, unit rows; with none the default calibration
@@ -201,6 +257,7 @@ def recalibrated(
         targets: which labels they have, (n, labels) bool.
     """
     objective = objective_named(bundle.objective)
+    bundle = _rebalanced(bundle, embeddings, targets)
     logits = head_logits(bundle, embeddings)
     calibration = objective.calibrate(logits, targets)
     figures: Mapping[str, float] = {}
@@ -209,6 +266,35 @@ def recalibrated(
         figures = objective.metrics(probabilities, targets, calibration)
     metrics = {f"val_{name}": value for name, value in figures.items()}
     return replace(bundle, calibration=calibration, metrics=metrics)
+
+
+def _rebalanced(
+    bundle: Bundle, embeddings: NDArray[np.float32], targets: NDArray[np.bool_]
+) -> Bundle:
+    """Return the bundle with its evidence as val has it; as it is where val tells nothing."""
+    if ARRIVED not in bundle.weights or not statistics(bundle):
+        return bundle
+    arrived, counts = bundle.weights[ARRIVED] > 0, counts_of(bundle)
+    late = np.array([arrived[rows].all() for rows in rows_of(counts)])
+    if not targets[:, late].any() or late.all() or not arrived.any():
+        return bundle
+    weights, biases = evidence_of(statistics(bundle))
+    level = np.where(arrived[None], -np.inf, _plain_rows(bundle, embeddings))
+    level = level - logsumexp(level, axis=1, keepdims=True)
+    evidence = embeddings.astype(np.float64) @ weights.T + biases[None]
+    usual = usual_balance(_photos(bundle))
+    labels = targets.argmax(axis=1)
+    return balanced(bundle, *fitted_balance(level, evidence, arrived, labels, counts, usual))
+
+
+def _plain_rows(bundle: Bundle, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the trained head's scaled logits of all class vectors, (n, rows)."""
+    objective = objective_named(bundle.objective)
+    rows, dim = sum(counts_of(bundle)), bundle.network.dim
+    head = nnx.eval_shape(lambda: objective.head(0, dim, rows))
+    load_weights(head, _head(bundle, objective))
+    found = np.asarray(head(embeddings, embeddings[:, :0]), np.float64)
+    return found * float(bundle.weights[SCALE][0])
 
 
 def _require_vectors(objective: Objective) -> None:
@@ -223,39 +309,43 @@ def _regrouped(
 ) -> Bundle:
     """Return the bundle with labels that have the class vectors of these old ones."""
     objective = objective_named(bundle.objective)
-    rows = rows_of(_counts(bundle))
-    own = [np.concatenate([rows[index] for index in group]) for group in origins]
-    chosen = np.concatenate(own)
-    weights = dict(bundle.weights)
-    for name, axis in _axes(objective).items():
-        weights[name] = np.take(weights[name], chosen, axis=axis)
-    if CLASS_MEANS in weights and len(weights[CLASS_MEANS]):
-        weights[CLASS_MEANS] = weights[CLASS_MEANS][chosen]
     return replace(
-        bundle,
-        weights=weights,
+        folded(with_rows(spread_out(bundle), origins)),
         labels=labels,
-        vectors=_told([len(one) for one in own]),
         calibration=objective.carried(bundle.calibration, origins),
         parent=bundle.model_fingerprint,
     )
 
 
-def _axes(objective: Objective) -> dict[str, int]:
-    return {HEAD_LEAVES + name: axis for name, axis in objective.vector_axes.items()}
-
-
 def _head(bundle: Bundle, objective: Objective) -> Weights:
-    return {name: bundle.weights[HEAD_LEAVES + name] for name in objective.vector_axes}
+    leaves = bundle.weights.items()
+    head = {n.removeprefix(HEAD_LEAVES): v for n, v in leaves if n.startswith(HEAD_LEAVES)}
+    _require_vectors(objective)
+    return head
 
 
-def _counts(bundle: Bundle) -> Vectors:
-    return bundle.vectors or (1,) * len(bundle.labels)
+def _comes_later(bundle: Bundle, added: NewLabel) -> bool:
+    known = added.embeddings is not None and bool(statistics(bundle))
+    return known and has_arrivals(bundle)
 
 
-def _told(counts: Sequence[int]) -> Vectors:
-    """Return the numbers of vectors as a bundle keeps them: none where each label has one."""
-    return tuple(counts) if any(count != 1 for count in counts) else ()
+def _statistics(bundle: Bundle, added: Sequence[NewLabel]) -> Weights:
+    """Return what is known of the classes of labels by their photos, by class vector."""
+    none = np.zeros((0, bundle.network.dim), np.float32)
+    photos = [none if one.embeddings is None else one.embeddings for one in added]
+    starts = np.cumsum([0, *(len(one.vectors) for one in added)])
+    # A photo belongs to the cluster whose vector is nearest.
+    own = [
+        start + (rows @ one.vectors.T).argmax(axis=1)
+        for start, rows, one in zip(starts, photos, added, strict=False)
+    ]
+    return statistics_of(np.concatenate(photos), np.concatenate(own), int(starts[-1]))
+
+
+def _photos(bundle: Bundle) -> NDArray[np.float64]:
+    """Return how many photos each class that came later has."""
+    counts = bundle.weights[COUNTS][:-2].astype(np.float64)
+    return counts[bundle.weights[ARRIVED] > 0]
 
 
 def _means(added: NewLabel) -> NDArray[np.float32]:

@@ -27,6 +27,8 @@ from vsearch.precision import PRECISIONS
 from vsearch.progress import Progress, silent
 from vsearch.recipe import Recipe
 
+EMBEDDED_AT_ONCE = 4096  # photos; standardised features take 23 KB each
+
 
 @dataclass(frozen=True)
 class HeadConfig(Recipe):
@@ -160,6 +162,17 @@ def _judge(top: TopLayers, data: HeadData, objective: Objective) -> tuple[Qualit
 def head_logits(top: TopLayers, features: NDArray[Any]) -> NDArray[np.float32]:
     """Return the logits (n, outputs) float32 of features (n, features)."""
     return np.asarray(_logits(top, jnp.asarray(features)))
+
+
+def head_embeddings(top: TopLayers, features: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the embeddings (n, dim) float32 of features (n, features), n ≥ 1."""
+    parts = np.array_split(features, -(-len(features) // EMBEDDED_AT_ONCE))
+    return np.concatenate([np.asarray(_embeddings(top, jnp.asarray(part))) for part in parts])
+
+
+@nnx.jit
+def _embeddings(top: TopLayers, features: jax.Array) -> jax.Array:
+    return top.projection.embed(top.projection.standardise(features))
 
 
 @nnx.jit

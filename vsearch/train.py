@@ -20,8 +20,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from vsearch.bundle import Bundle, weights_of
+from vsearch.bundle import Bundle, Weights, weights_of
 from vsearch.checkpoints import Checkpoints
+from vsearch.class_statistics import statistics_of
 from vsearch.data import (
     LabelledPhoto,
     TrainingData,
@@ -38,6 +39,7 @@ from vsearch.fit_head import (
     HeadData,
     LabelledFeatures,
     fit_head,
+    head_embeddings,
     head_logits,
     labelled_features,
 )
@@ -48,6 +50,7 @@ from vsearch.models.classifier import Classifier, abstract_classifier
 from vsearch.models.familiarity import FamiliarPhotos, fitted_familiarity
 from vsearch.models.initialise import initialise
 from vsearch.objectives import DEFAULT, LossOptions, objective_named
+from vsearch.objectives.arrivals import ARRIVAL_AXES
 from vsearch.pixels import SquareCache
 from vsearch.progress import Progress, silent
 from vsearch.train_config import TrainConfig
@@ -125,6 +128,7 @@ class _Training:
         self.history: dict[str, Sequence[Check]] = {}
         self.fitted: Fitted | None = None  # of the layers that are trained from photos
         self.features = np.zeros((0, 0), np.float16)  # of the plain training photos
+        self.statistics: Weights = {}  # of the classes' embeddings
         self.leftovers: list[Callable[[], None]] = []  # delete what only this training needs
 
     def pretrained(self) -> TrainResult:
@@ -190,7 +194,10 @@ class _Training:
         return head, data.val
 
     def _get_familiar(self, network: Classifier) -> None:
-        """Let the network know how usual features are; a closed-form objective does by itself."""
+        """Let the network know how usual features are; a closed-form objective does by itself.
+
+        With the same features, keep what is known of the classes' embeddings.
+        """
         if self.objective.closed_form or len(self.data.train) < LEAST_PHOTOS:
             return
         known = self.data.train
@@ -213,6 +220,10 @@ class _Training:
         network.familiarity = fitted_familiarity(
             photos, network.trunk.channels, self.config.dim, self.config.seed
         )
+        if ARRIVAL_AXES.keys() <= self.objective.vector_axes.keys():
+            embeddings = head_embeddings(network.top, self.features)
+            labels = [photo.labels[0] for photo in known]
+            self.statistics = statistics_of(embeddings, labels, len(self.data.labels))
         self.progress("familiarity", 1, 1)
 
     def _features(
@@ -331,7 +342,7 @@ class _Training:
         speed = self.fitted.speed if self.fitted else None
         bundle = Bundle(
             network=self.spec,
-            weights=weights_of(network),
+            weights=weights_of(network) | self.statistics,
             labels=self.data.labels,
             label_columns=self.data.label_columns,
             objective=self.objective.name,

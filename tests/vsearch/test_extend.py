@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from tests.indexer.tiny_network import offer_tiny
 from vsearch.bundle import CLASS_MEANS, FAMILIARITY, HEAD_LEAVES, Bundle, Label, weights_of
+from vsearch.class_rows import balanced
 from vsearch.embed import Embedder
-from vsearch.errors import DataError
+from vsearch.errors import BundleError, DataError
 from vsearch.extend import (
     NewLabel,
     head_logits,
@@ -19,6 +20,7 @@ from vsearch.extend import (
     recalibrated,
     relabelled,
     with_labels,
+    with_statistics,
     without_labels,
 )
 from vsearch.models.architectures import NetworkSpec
@@ -211,6 +213,123 @@ def test_calibration_is_made_anew() -> None:
     assert found.calibration["scale"] != bundle.calibration["scale"]
     none = recalibrated(bundle, photos[:0], targets[:0])
     assert (none.metrics, none.calibration) == ({}, {"scale": 10.0})
+
+
+LATE = ("navy", "sky")
+
+
+def photos_of(labels: list[int], seed: int) -> NDArray[np.float32]:
+    """Return embeddings around a direction a label."""
+    rows = units(8, 7)[labels] + np.random.default_rng(seed).normal(0, 0.1, (len(labels), DIM))
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def trained(kind: str = DEFAULT) -> Bundle:
+    """Return a model that knows its classes by their directions and has seen their photos."""
+    bundle = bundle_of(kind)
+    vectors = units(8, 7)[:3]
+    leaf = {"class_vectors": vectors} if kind == DEFAULT else {"class_weights": 10 * vectors.T}
+    weights = bundle.weights | {HEAD_LEAVES + name: values for name, values in leaf.items()}
+    own = [0, 1, 2] * 20
+    known = replace(bundle, weights=weights, calibration={"scale": 9.0})
+    return with_statistics(known, photos_of(own, 0), np.array(own))
+
+
+def late(names: tuple[str, ...] = LATE, photos: int = 12) -> list[NewLabel]:
+    return [
+        new_label(Label(name, ("Paint", name)), photos_of([3 + i] * photos, 1 + i), most=1)
+        for i, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize("kind", [DEFAULT, "softmax"])
+def test_labels_that_come_later_leave_the_others_as_likely_among_themselves(kind: str) -> None:
+    bundle = trained(kind)
+    extended = with_labels(bundle, late())
+    own = [0, 1, 2, 3, 4] * 8
+    photos = photos_of(own, 9)
+    before, after = head_logits(bundle, photos), head_logits(extended, photos)
+    np.testing.assert_array_equal(after[:, :3], before)
+    assert (after.argmax(axis=1) == own).mean() > 0.95
+    loaded = replace(extended, labels=extended.labels)
+    assert loaded.model_fingerprint == extended.model_fingerprint != bundle.model_fingerprint
+
+
+def test_the_evidence_is_fishers_discriminant() -> None:
+    """Against densities of Gaussians, put together from all photos."""
+    bundle = trained()
+    extended = with_labels(bundle, late())
+    own, new = np.array([0, 1, 2] * 20), [photos_of([3 + i] * 12, 1 + i) for i in range(2)]
+    old = photos_of(own.tolist(), 0)
+    groups = [old[own == label] for label in range(3)] + new
+    means = np.stack([group.mean(axis=0, dtype=np.float64) for group in groups])
+    weights = [1, 1, 1, 5, 5]
+    within = sum(
+        weight * (group - mean).T @ (group - mean)
+        for weight, group, mean in zip(weights, groups, means, strict=True)
+    ) / (57 + 5 * 22)
+    shrinkage = DIM / (DIM + 10 * (57 + 5 * 22))
+    shrinkage = max(shrinkage, 0.01)
+    within = (1 - shrinkage) * within + shrinkage * np.trace(within) / DIM * np.eye(DIM)
+    photos = photos_of([0, 3, 4, 2, 1], 9).astype(np.float64)
+    apart = photos[:, None] - means[None]
+    density = -0.5 * np.einsum("nci,ij,ncj->nc", apart, np.linalg.inv(within), apart)
+    temper, offset = 0.2 * 12 / 27, 2 * 5 / 17
+    logits = 9.0 * head_logits(bundle, photos.astype(np.float32)).astype(np.float64)
+    level = np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    against = np.log(np.exp(temper * density[:, :3]).sum(axis=1, keepdims=True))
+    expected = (level + temper * density[:, 3:] - against + offset) / 9.0
+    found = head_logits(extended, photos.astype(np.float32))[:, 3:]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_val_says_how_far_evidence_is_believed() -> None:
+    extended = with_labels(trained(), late())
+    own = [0, 1, 2, 3, 4] * 8
+    targets, photos = np.eye(5, dtype=bool)[own], photos_of(own, 10)
+    for temper, offset in ((0.1, -30.0), (0.1, 30.0), (1e-4, 0.0)):
+        wrong = balanced(extended, temper, offset)
+        assert (head_logits(wrong, photos).argmax(axis=1) == own).mean() < 0.7
+        found = recalibrated(wrong, photos_of(own, 9), targets)
+        assert (head_logits(found, photos).argmax(axis=1) == own).mean() > 0.95
+    only_old = recalibrated(
+        extended, photos_of([0, 1, 2] * 9, 9), np.eye(5, dtype=bool)[[0, 1, 2] * 9]
+    )
+    name = HEAD_LEAVES + "arrivals.biases"
+    np.testing.assert_array_equal(only_old.weights[name], extended.weights[name])
+
+
+def test_labels_come_at_two_times_as_well_as_at_once() -> None:
+    first = with_labels(trained(), late(("navy",)))
+    again = with_labels(first, late()[1:])
+    photos = photos_of([0, 1, 2, 3, 4], 9)
+    np.testing.assert_allclose(
+        head_logits(again, photos), head_logits(with_labels(trained(), late()), photos), atol=1e-4
+    )
+    left = without_labels(again, ["red", "navy"])
+    assert [label.name for label in left.labels] == ["green", "blue", "sky"]
+    assert np.isfinite(head_logits(left, photos)).all()
+    alone = without_labels(again, ["red", "green", "blue"])  # no trained class is left
+    assert head_logits(alone, photos_of([3, 4], 9)).argmax(axis=1).tolist() == [0, 1]
+
+
+def test_a_late_label_is_merged_with_a_trained_one() -> None:
+    extended = with_labels(trained(), late())
+    merged = relabelled(extended, {"sky": LABELS[2]})
+    own = [0, 1, 2, 3, 4]
+    found = head_logits(merged, photos_of(own, 9)).argmax(axis=1)
+    assert found.tolist() == [0, 1, 2, 3, 2]
+
+
+def test_what_is_known_of_classes_is_saved(tmp_path: Path) -> None:
+    extended = with_labels(trained(), late())
+    loaded = Bundle.load(extended.save(tmp_path))
+    photos = photos_of([0, 3], 9)
+    np.testing.assert_array_equal(head_logits(loaded, photos), head_logits(extended, photos))
+    few = {"statistics.means": extended.weights["statistics.means"][:2]}
+    folder = replace(extended, weights=extended.weights | few).save(tmp_path)
+    with pytest.raises(BundleError, match="the network expects"):
+        Bundle.load(folder)
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,9 @@ class Objective(ABC):
         closed_form: whether `fit` finds the head, without any training step.
         least_labels: how few labels it needs.
         most_labels: how many it can have; None: any number.
-        vector_axes: the leaves of the head that hold something for every class vector, with the
-            axis along which the vectors lie; empty: a trained head takes on no further label.
+        vector_axes: the leaves that the head may have which hold something for every class vector,
+            with the axis along which the vectors lie; empty: a trained head takes on no further
+            label.
     """
 
     name: ClassVar[str]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vsearch.calibration import SCALES, fit_scale, negative_log_likelihood, softmax
 from vsearch.metrics import top_k_accuracy
 from vsearch.models.unit_rows import unit_rows
+from vsearch.objectives.arrivals import ARRIVAL_AXES, Arrivals
 from vsearch.objectives.base import (
     Calibration,
     Leaves,
@@ -31,14 +32,26 @@ TEMPERATURE = 0.1
 
 
 class ClassVectors(nnx.Module):
-    """Unit class vectors; a logit is the cosine with the nearest of a class."""
+    """Unit class vectors; a logit is the cosine with the nearest of a class.
+
+    Where the number of `vectors` is told, some classes may have come later (see `Arrivals`).
+    """
 
     def __init__(self, dim: int, labels: int, vectors: Vectors = ()):
-        self.class_vectors = nnx.Param(jnp.zeros((sum(vectors) or labels, dim)))
+        rows = sum(vectors) or labels
+        self.class_vectors = nnx.Param(jnp.zeros((rows, dim)))
         self.vectors = vectors
+        self.arrivals = nnx.data(Arrivals(dim, rows) if vectors else None)
 
     def __call__(self, embedding: jax.Array, _features: jax.Array) -> jax.Array:
         """Map unit rows (n, dim) to cosines (n, labels) float32."""
+        cosines = embedding @ unit_rows(self.class_vectors[...]).T
+        if self.arrivals is not None:
+            cosines = self.arrivals(cosines, embedding)
+        return best_of(cosines, self.vectors)
+
+    def plain(self, embedding: jax.Array, _features: jax.Array) -> jax.Array:
+        """Map rows (n, dim) to the cosines with the nearest vector of every class (n, labels)."""
         return best_of(embedding @ unit_rows(self.class_vectors[...]).T, self.vectors)
 
 
@@ -81,7 +94,7 @@ class NormalisedSoftmax(Objective):
     """
 
     name = "normalised-softmax"
-    vector_axes: ClassVar[Mapping[str, int]] = {"class_vectors": 0}
+    vector_axes: ClassVar[Mapping[str, int]] = {"class_vectors": 0, **ARRIVAL_AXES}
     temperature: ClassVar[float] = TEMPERATURE
     scales: ClassVar[tuple[float, float]] = SCALES
 

@@ -10,13 +10,14 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from vsearch.calibration import LOGIT_SCALES
+from vsearch.objectives.arrivals import ARRIVAL_AXES, Arrivals
 from vsearch.objectives.base import Leaves
 from vsearch.objectives.normalised_softmax import NormalisedSoftmax
 from vsearch.objectives.several_vectors import Vectors, best_of
 
 
 class LinearHead(nnx.Module):
-    """Weights and a bias for every output, on unit rows.
+    """Weights and a bias for every output, on unit rows; some classes may have come later.
 
     LayerNorm itself would return √dim times these, a factor that the weights can take over. Left
     out, the learning rate that suits class vectors suits this head, too (grocery-store's val, 800
@@ -28,9 +29,17 @@ class LinearHead(nnx.Module):
         self.class_weights = nnx.Param(jnp.zeros((dim, columns)))
         self.bias = nnx.Param(jnp.zeros(columns))
         self.vectors = vectors
+        self.arrivals = nnx.data(Arrivals(dim, columns) if vectors else None)
 
     def __call__(self, embedding: jax.Array, _features: jax.Array) -> jax.Array:
         """Map unit rows (n, dim) to logits (n, outputs) float32."""
+        logits: jax.Array = embedding @ self.class_weights[...] + self.bias[...][None]
+        if self.arrivals is not None:
+            logits = self.arrivals(logits, embedding)
+        return best_of(logits, self.vectors)
+
+    def plain(self, embedding: jax.Array, _features: jax.Array) -> jax.Array:
+        """Map rows (n, dim) to the best linear logit of every class (n, outputs)."""
         logits: jax.Array = embedding @ self.class_weights[...] + self.bias[...][None]
         return best_of(logits, self.vectors)
 
@@ -39,7 +48,7 @@ class Softmax(NormalisedSoftmax):
     """The same as the normalised softmax in all but its head, whose logits need no temperature."""
 
     name = "softmax"
-    vector_axes: ClassVar[Mapping[str, int]] = {"class_weights": 1, "bias": 0}
+    vector_axes: ClassVar[Mapping[str, int]] = {"class_weights": 1, "bias": 0, **ARRIVAL_AXES}
     temperature = 1.0
     scales = LOGIT_SCALES
 

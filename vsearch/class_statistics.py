@@ -1,0 +1,161 @@
+"""What a model knows of its classes' embeddings: a mean each, and a covariance that all share.
+
+With it, labels are added without the photos of the ones before. It is Fisher's linear discriminant
+(The Use of Multiple Measurements in Taxonomic Problems, 1936): Gaussians of one covariance, whose
+log-densities differ by a function that is linear in the embedding.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from vsearch.objectives.arrivals import NO_EVIDENCE
+from vsearch.objectives.several_vectors import Vectors, rows_of
+
+STATISTICS = "statistics."
+MEANS, WITHIN, COUNTS = STATISTICS + "means", STATISTICS + "within", STATISTICS + "counts"
+Weights = dict[str, NDArray[np.float32]]
+
+# Chosen on val photos of fashion-catalogue, four times six of its types held back (BENCHMARKS.md).
+NEW_WEIGHT = 5.0  # photos that the embedding was not trained on show how wide classes really are
+SHRINKAGE = 0.01  # of the covariance towards a multiple of the identity
+TEMPER, TEMPER_PHOTOS = 0.2, 15.0  # how far evidence is believed, and with how many photos half
+OFFSET, OFFSET_PHOTOS = 2.0, 5.0  # what a class that came later is given in advance, likewise
+_PRIOR_PHOTOS = 1.0  # what these are worth when val photos say otherwise
+_ROUNDS = 120
+
+
+def statistics_of(
+    embeddings: NDArray[np.float32], labels: Sequence[int] | NDArray[np.int64], classes: int
+) -> Weights:
+    """Return what is known of classes by their training photos.
+
+    Args:
+        embeddings: (n, dim) float32, unit rows.
+        labels: the class of each.
+        classes: how many there are; one without a photo has no mean, which is told as zeros.
+
+    Returns:
+        Leaves of a bundle: means (classes, dim), within (2, dim, dim), the products of deviations
+        from the means summed up over the photos that were trained on and over those of classes that
+        came later, and counts (classes + 2,): of the photos of each class, and the degrees of
+        freedom of both sums.
+    """
+    own, rows = np.asarray(labels, np.int64), embeddings.astype(np.float64)
+    counts = np.bincount(own, minlength=classes)
+    means = np.zeros((classes, rows.shape[1]))
+    np.add.at(means, own, rows)
+    means /= np.maximum(counts, 1)[:, None]
+    apart = rows - means[own]
+    within = np.stack([apart.T @ apart, np.zeros((rows.shape[1],) * 2)])
+    free = len(rows) - np.count_nonzero(counts)
+    return _told(means, within, np.concatenate([counts, [free, 0]]))
+
+
+def with_classes(statistics: Weights, added: Weights) -> Weights:
+    """Return the statistics of a model with those of classes that came later, both by class."""
+    means, within, counts, degrees = parts(statistics)
+    new_means, new_within, new_counts, new_degrees = parts(added)
+    within = within + np.stack([np.zeros_like(within[0]), new_within.sum(axis=0)])
+    degrees = degrees + np.array([0.0, new_degrees.sum()])
+    means = np.concatenate([means, new_means])
+    return _told(means, within, np.concatenate([counts, new_counts, degrees]))
+
+
+def regrouped(statistics: Weights, chosen: NDArray[np.int64]) -> Weights:
+    """Return the statistics of some class vectors, in this order."""
+    means, within, counts, degrees = parts(statistics)
+    return _told(means[chosen], within, np.concatenate([counts[chosen], degrees]))
+
+
+def parts(
+    statistics: Weights,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return means, sums of products, photos of each class, and degrees of freedom, float64."""
+    means, within, counts = (
+        statistics[name].astype(np.float64) for name in (MEANS, WITHIN, COUNTS)
+    )
+    return means, within, counts[:-2], counts[-2:]
+
+
+def statistic_shapes(rows: int, dim: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the leaves for so many class vectors."""
+    return {MEANS: (rows, dim), WITHIN: (2, dim, dim), COUNTS: (rows + 2,)}
+
+
+def evidence_of(statistics: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights (rows, dim) and biases (rows,) of the log-density of each class.
+
+    Up to what is common to all classes. The covariance is that of both kinds of photos together,
+    shrunk; `NO_EVIDENCE` is the bias of a class without photos.
+    """
+    means, within, counts, degrees = parts(statistics)
+    weighed = np.array([1.0, NEW_WEIGHT])
+    free = float(weighed @ degrees)
+    covariance = (within * weighed[:, None, None]).sum(axis=0) / max(free, 1.0)
+    level = max(float(np.trace(covariance)) / len(covariance), 1e-6)
+    # With few photos the rest is taken for granted to be alike in all directions.
+    shrinkage = max(SHRINKAGE, len(covariance) / (len(covariance) + 10 * free))
+    covariance = (1 - shrinkage) * covariance + shrinkage * level * np.eye(len(covariance))
+    weights = np.linalg.solve(covariance, means.T).T
+    biases = -0.5 * np.einsum("rd,rd->r", weights, means)
+    known = counts > 0
+    return weights * known[:, None], np.where(known, biases, NO_EVIDENCE)
+
+
+def usual_balance(photos: NDArray[np.float64]) -> tuple[float, float]:
+    """Return temper and offset of the evidence without val photos.
+
+    Args:
+        photos: how many photos each class that came later has.
+    """
+    middle = float(np.median(photos)) if len(photos) else 1.0
+    temper = TEMPER * middle / (middle + TEMPER_PHOTOS)
+    return temper, OFFSET * OFFSET_PHOTOS / (middle + OFFSET_PHOTOS)
+
+
+def fitted_balance(
+    level: NDArray[np.float64],
+    evidence: NDArray[np.float64],
+    arrived: NDArray[np.bool_],
+    labels: NDArray[np.int64],
+    vectors: Vectors,
+    usual: tuple[float, float],
+) -> tuple[float, float]:
+    """Return the temper and offset that make val most likely; the usual ones count as one photo.
+
+    Args:
+        level: log-probabilities of the trained class vectors by the trained head, (n, rows), -inf
+            for the others.
+        evidence: log-densities, (n, rows).
+        arrived: which class vectors came later, (rows,).
+        labels: of the photos, (n,).
+        vectors: how many class vectors each label has.
+        usual: what `usual_balance` returned.
+    """
+    starts = np.array([rows[0] for rows in rows_of(vectors)])
+
+    def loss(values: NDArray[np.float64]) -> float:
+        temper, offset = float(np.exp(values[0])), float(values[1])
+        scaled = temper * evidence
+        against = logsumexp(scaled[:, ~arrived], axis=1, keepdims=True)
+        logits = np.where(arrived[None], scaled - against + offset, level)
+        best = np.maximum.reduceat(logits, starts, axis=1)
+        right = best[np.arange(len(labels)), labels]
+        from_usual = (values[0] - np.log(usual[0])) ** 2 + (offset - usual[1]) ** 2
+        total = (logsumexp(best, axis=1) - right).sum() + _PRIOR_PHOTOS * from_usual
+        return float(total) / len(labels)
+
+    start = np.array([np.log(usual[0]), usual[1]])
+    found = minimize(loss, start, method="Nelder-Mead", options={"maxiter": _ROUNDS}).x
+    return float(np.exp(found[0])), float(found[1])
+
+
+def _told(
+    means: NDArray[np.float64], within: NDArray[np.float64], counts: NDArray[np.float64]
+) -> Weights:
+    leaves = {MEANS: means, WITHIN: within, COUNTS: counts}
+    return {name: np.asarray(leaf, np.float32) for name, leaf in leaves.items()}
