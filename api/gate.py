@@ -4,6 +4,7 @@ It decides by the headers alone, before anything of a body is read: a stranger c
 server receive and parse 20 MB to be told that a key is missing.
 """
 
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ from api.problems import ProblemError, respond_to
 from api.settings import ServerSettings
 
 FREE = frozenset(("/healthz", "/readyz"))  # of balancers, which ask often and have no key
+log = logging.getLogger(__name__)
+
 CHEAP = 0.05  # of a request: pictures and files of a page, which come by the dozen
 
 
@@ -67,6 +70,7 @@ class Gate:
         self.app = app
         self._settings, self._ring, self._limits = settings, ring, limits
         self._guarded = tuple(guarded)
+        self._warned = bool(settings.trusted_proxies)
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,6 +79,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers: dict[str, str] = {}
+        self._look_for_proxy(scope)
         presented = presented_key(Headers(scope=scope))
         caller = self._caller(scope, presented)
         try:
@@ -105,6 +110,15 @@ class Gate:
             state["key"] = key.id
         state["caller"] = caller
         return caller
+
+    def _look_for_proxy(self, scope: Scope) -> None:
+        """Warn once that what comes through a proxy seems to come from this machine."""
+        if not self._warned and "x-forwarded-for" in Headers(scope=scope):
+            self._warned = True
+            log.warning(
+                "requests come through a proxy that is not trusted, so all count as one address, "
+                "and searching may be open to everybody: set trusted_proxies (--trusted-proxies)"
+            )
 
     def _needs(self, scope: Scope) -> tuple[Needs, ...]:
         path = scope["path"].removeprefix(scope.get("root_path", ""))

@@ -171,6 +171,14 @@ class TestRates:
         for _ in range(15):
             assert client.get("/v1/items/apple/photo").status_code == 200
 
+    def test_each_photo_of_a_batch_counts(self, shop: Shop, serve: Serve) -> None:
+        client = serve(shop.path, key_rate=0.001, key_burst=4)
+        headers = bearer(make_key(shop.path, "search"))
+        photos = [("photo", (f"{number}.png", painted(number))) for number in range(3)]
+        answers = [client.post("/v1/search/batch", files=photos, headers=headers) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 429]
+        assert client.get("/v1/categories", headers=headers).status_code == 429
+
     def test_by_default_only_this_machine_asks_without_limit(
         self, shop: Shop, serve: Serve
     ) -> None:
@@ -179,7 +187,9 @@ class TestRates:
         assert elsewhere.get("/v1/categories").headers["ratelimit-policy"] == '"address";q=40;w=8'
         assert serve(shop.path, host="0.0.0.0").get("/v1/categories").status_code == 401
 
-    def test_a_proxy_is_believed_only_when_it_is_trusted(self, shop: Shop, serve: Serve) -> None:
+    def test_a_proxy_is_believed_only_when_it_is_trusted(
+        self, shop: Shop, serve: Serve, caplog: pytest.LogCaptureFixture
+    ) -> None:
         rates = {"address_rate": 0.001, "address_burst": 1, "public_search": True}
         plain = serve(shop.path, **rates)
         behind = serve(shop.path, trusted_proxies=("10.0.0.0/8",), **rates)
@@ -189,6 +199,7 @@ class TestRates:
             return client.get("/v1/categories", headers=headers).status_code
 
         assert [ask(plain, f"192.0.2.{n}") for n in range(3)] == [200, 429, 429]
+        assert caplog.text.count("set trusted_proxies") == 1
         assert [ask(behind, f"192.0.2.{n}") for n in range(3)] == [
             200,
             429,
@@ -196,6 +207,7 @@ class TestRates:
         ]  # no proxy of ours
         trusted = TestClient(behind.app, client=("10.1.2.3", 5000))
         assert [ask(trusted, f"192.0.2.{n}, 10.9.9.9") for n in (7, 8, 7)] == [200, 200, 429]
+        assert caplog.text.count("set trusted_proxies") == 1
         # What a client writes itself stands before what the proxies add.
         assert ask(trusted, "198.51.100.1, 192.0.2.8") == 429
 
