@@ -175,7 +175,7 @@ class Tree:
             raise CategoryError(f"“{path[-1]}” cannot be a category's name: > stands between names")
 
     def _check_siblings(self, path: CategoryPath, leaving: CategoryPath = ()) -> None:
-        """Check that no category beside a new one, at any level, differs in case or spaces alone."""
+        """Check that a new category differs from those beside it in more than case or spaces."""
         for new in ancestors(path):
             if new in self.taxonomy.paths:
                 continue

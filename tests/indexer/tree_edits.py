@@ -13,25 +13,25 @@ from indexer.category_edits_publish import Following
 from indexer.category_edits_split import by_attribute
 from indexer.shop import Shop
 from tests.indexer.plain_shop import PlainShop, Told
-from tests.indexer.shop_strategies import PATH, WHO
+from tests.indexer.shop_strategies import WHO
 from vsearch.errors import CategoryError
-from vsearch.taxonomy import CategoryPath, format_path, is_within
+from vsearch.taxonomy import CategoryPath, Taxonomy, format_path, is_within
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """An edit that is to be tried, of categories as they were called in the beginning."""
+    """An edit that is to be tried, of categories by their place among those that items have."""
 
     kind: str
-    paths: tuple[CategoryPath, CategoryPath]
+    places: tuple[int, int]
     name: str
 
 
 DRAWN = st.builds(
     Drawn,
     kind=st.sampled_from(["rename", "move", "merge", "retire", "split"]),
-    paths=st.tuples(PATH, PATH),
-    name=st.sampled_from(["Obst", "apple", "Cold", "Gala", "Fruit"]),
+    places=st.tuples(st.integers(0, 11), st.integers(0, 11)),
+    name=st.sampled_from(["Obst", "apple", "Cold", "Gala", "Fruit", "Kept"]),
 )
 
 
@@ -80,7 +80,10 @@ class TreeEdits:
     @rule(who=WHO, drawn=DRAWN)
     def edit(self, who: int, drawn: Drawn) -> None:
         """Edit the tree, if that can be done."""
-        source, target = (format_path(self.now(path)) for path in drawn.paths)
+        used = [t.category for t in self.plain.items.values()]
+        if not (there := Taxonomy.of(used).paths):
+            return
+        source, target = (format_path(there[place % len(there)]) for place in drawn.places)
         runs: Mapping[str, Callable[[Shop], EditReport]] = {
             "rename": lambda shop: category_edits.rename(shop, source, drawn.name),
             "move": lambda shop: category_edits.move(shop, source, target),
