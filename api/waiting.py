@@ -49,6 +49,7 @@ async def while_waited_for(
     finally:
         gone.cancel()
         task.cancel()
+        await asyncio.wait({task, gone})  # by then what had not begun is taken back
 
 
 async def _gone(request: Request) -> None:
