@@ -31,10 +31,12 @@ def said(assigned: NDArray[np.bool_] | None = None) -> TinyPredictions:
     return TinyPredictions(nothing, SHARES, SHARES, given, SHARES, nothing)
 
 
+def live(shop: Shop, *, exclusive: bool = True) -> LiveLabels:
+    return LiveLabels(shop.catalogue, TinyBundle(LABELS, ("category",)), exclusive=exclusive)
+
+
 def now(shop: Shop, *, exclusive: bool = True) -> LabelsNow:
-    return LiveLabels(
-        shop.catalogue, TinyBundle(LABELS, ("category",)), exclusive=exclusive
-    ).current()
+    return live(shop, exclusive=exclusive).current()
 
 
 def test_nothing_is_touched_where_no_label_was_edited(shop: Shop) -> None:
