@@ -18,7 +18,14 @@ from indexer.faiss_gpu_index import open_scan, why_absent
 from indexer.faiss_index import FaissError
 from indexer.row_scans import JaxScan, RowScan
 from indexer.vector_index import VectorIndex
-from vsearch.device_memory import Need, Room, faiss_temporary, fitting_rows, jax_share
+from vsearch.device_memory import (
+    FAISS_TEMPORARY,
+    Need,
+    Room,
+    faiss_temporary,
+    fitting_rows,
+    jax_share,
+)
 from vsearch.device_rows import DeviceRows, place
 from vsearch.devices import Device, first_gpu, room
 from vsearch.errors import DeviceError
@@ -108,7 +115,9 @@ def _scan_of(rows: DeviceRows, memory: Room | None, wanted: Choice) -> RowScan:
 
 
 def _temporary(memory: Room | None) -> int:
-    return faiss_temporary(memory.limit, jax_share(os.environ)) if memory else 0
+    if memory is None:  # an allocator that keeps no books, such as “platform”
+        return FAISS_TEMPORARY
+    return faiss_temporary(memory.limit, jax_share(os.environ))
 
 
 def examined(rows: int, dim: int, wanted: Choice) -> DeviceReport:

@@ -64,7 +64,8 @@ class FaissScan:
         queries = np.ascontiguousarray(queries)
         found = []
         for start, stop, take in parts:
-            if not 0 <= start < stop <= self._rows.rows or not 1 <= take <= stop - start:
+            within = 0 <= start < stop <= self._rows.rows
+            if not within or not 1 <= take <= min(MOST, stop - start):
                 raise ValueError(f"no part of {self._rows.rows} rows: {start, stop, take}")
             address = self._rows.pointer + start * self._rows.dim * 2
             scores, rows = self._knn(address, stop - start, queries, take)

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,15 +12,18 @@ import numpy as np
 import pytest
 
 from indexer import device_choice, device_opening
+from indexer.build import build
 from indexer.device_choice import DeviceReport, device_report, index_device, with_device
-from indexer.device_index import DeviceIndex
+from indexer.device_index import DeviceIndex, DevicePlan
 from indexer.device_worker import DeviceWorker
 from indexer.faiss_gpu_index import FaissScan
 from indexer.faiss_index import FaissError, FaissIndex
 from indexer.row_scans import JaxScan
+from indexer.search import Searcher
 from indexer.vector_index import ExactIndex
 from tests.indexer.device_indexes import SHAPES, host_knn, worker
 from tests.indexer.test_vector_index import unit_vectors
+from tests.indexer.tiny_shop import TinyEmbedder, make_shop, painted
 from vsearch.device_memory import GIB, Room
 from vsearch.errors import DeviceError
 
@@ -132,6 +137,27 @@ def test_an_opened_index_answers_as_the_reference_does(monkeypatch: pytest.Monke
     np.testing.assert_array_equal(rows, expected[1])
     np.testing.assert_array_equal(scores, expected[0])
     assert index.placement.state == "gpu"
+
+
+def test_searches_go_to_the_device_and_nothing_else_does(
+    ask: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_opening, "first_gpu", lambda: CPU)
+    monkeypatch.setattr(
+        device_opening, "DeviceIndex", partial(DeviceIndex, plan=DevicePlan(least_rows=0))
+    )
+    with make_shop(tmp_path, {"apple": (("Fruit",), [0, 1]), "milk": (("Dairy",), [2])}) as shop:
+        build(shop, embedder=TinyEmbedder())
+        ask("cpu", gpu=True)
+        expected = Searcher.open(shop, embedder=TinyEmbedder()).search(painted(0)).hits
+        ask("gpu-jax", gpu=True)
+        searcher = Searcher.open(shop, embedder=TinyEmbedder())
+        index = searcher.items.version.index
+        assert isinstance(index, DeviceIndex)
+        searcher.version.verify()
+        states = [index.placement.state]
+        assert searcher.search(painted(0)).hits == expected
+        assert [*states, index.placement.state] == ["cpu", "gpu"]
 
 
 def test_reports_say_what_searches_and_why_not_the_gpu(

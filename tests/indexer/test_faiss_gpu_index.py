@@ -90,10 +90,15 @@ def test_a_mask_is_never_given_to_faiss() -> None:
     assert faiss.calls == []
 
 
-@pytest.mark.parametrize("part", [(0, 701, 5), (5, 5, 1), (-1, 5, 1), (0, 5, 6), (0, 5, 0)])
-def test_no_address_outside_of_the_rows_is_ever_given(part: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "part", [(0, 701, 5), (5, 5, 1), (-1, 5, 1), (0, 5, 6), (0, 5, 0), (0, 700, 33)]
+)
+def test_nothing_is_asked_of_faiss_that_would_end_the_process(
+    part: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     faiss = FakeFaiss()
     scan = FaissScan(placed(VECTORS), device_knn(faiss, faiss.StandardGpuResources(), 0))
+    monkeypatch.setattr(faiss_gpu_index, "MOST", 32)
     with pytest.raises(ValueError, match="no part of 700 rows"):
         scan(QUERIES, [part], None)
     assert faiss.calls == []
