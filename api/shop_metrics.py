@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from api.live import LivePair
 from api.problems import ProblemError
+from indexer.counting import counts_beside
 from indexer.records import Counts
 from indexer.search import Searcher
 from indexer.shop import Shop
@@ -72,7 +73,5 @@ class ShopMetrics(Collector):
     def _count(self, searcher: Searcher | None) -> Counts:
         if searcher is None:
             return self._shop.catalogue.counts(0)
-        manifest = searcher.version.manifest
-        return self._shop.catalogue.counts(
-            manifest.sequence, searcher.embedder.embedding_fingerprint, manifest.views
-        )
+        with self._shop.catalogue.moment():
+            return counts_beside(self._shop.catalogue, searcher.version)

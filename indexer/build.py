@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from indexer.candidates import Choose, Chosen, in_service, newest_that_passes
+from indexer.counting import counts_beside
 from indexer.embedding import PhotoEmbedder
 from indexer.gate import GateReport
 from indexer.handover import hand_over, serving
@@ -124,8 +125,8 @@ def build(
             )
         embedded += hand_over(shop, embedder, version, chosen_over=chosen.chosen_over)
         prune(shop)
-        told = version.manifest
-        counts = shop.catalogue.counts(told.sequence, told.embedding_fingerprint, told.views)
+        with shop.catalogue.moment():
+            counts = counts_beside(shop.catalogue, version)
     return BuildReport(
         embedded=embedded,
         photos_reused=max(0, version.manifest.photos - embedded),

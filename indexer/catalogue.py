@@ -172,7 +172,8 @@ class Catalogue(
         """Count items.
 
         An item that was changed since the index was built is found all the same once its views have
-        embeddings; until then it waits.
+        embeddings; until then it waits, as far as the catalogue alone can tell (see
+        `indexer.counting`).
 
         Args:
             index_seq: the change sequence of the current index, 0 without one.
@@ -184,7 +185,7 @@ class Catalogue(
             "coalesce(sum(state = 'ok' AND (seq <= ?1 OR (?2 != '' AND NOT EXISTS (SELECT 1 "
             "FROM photos LEFT JOIN embeddings ON embeddings.content_hash = photos.content_hash "
             "AND embedding_fingerprint = ?2 WHERE photos.item_key = items.item_key "
-            f"AND {is_view(views)} AND vector IS NULL)))), 0) AS indexed FROM items",
+            f"AND {is_view(views)} AND embeddings.rowid IS NULL)))), 0) AS indexed FROM items",
             index_seq,
             fingerprint,
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from indexer.check_rows import RowCheck, check_rows
 from indexer.check_vectors import check_vectors, sample_rows
 from indexer.cleaning import leftovers
+from indexer.counting import counts_beside
 from indexer.embedding import PhotoEmbedder, load_embedder
 from indexer.integrity import integrity_problem
 from indexer.pair import check_pair, check_sequence, load_model, schema_of
@@ -187,8 +188,7 @@ class _Checks:
                 f"since the build, such as “{next(iter(item.values())).item_id}”: delete the index "
                 "version and run `vsearch build`"
             )
-        told = version.manifest
-        counts = self._catalogue.counts(told.sequence, told.embedding_fingerprint, told.views)
+        counts = counts_beside(self._catalogue, version)
         shares = f"{counts.indexed:,} indexed + {counts.waiting:,} waiting"
         if (found.found, found.waiting) != (counts.indexed, counts.waiting):
             raise ShopError(

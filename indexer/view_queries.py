@@ -79,6 +79,27 @@ class ViewQueries(Database):
             )
             return ViewRows(categories, items, photos, hashes, embeddings, self.categories())
 
+    def views_without_embedding(
+        self, index_seq: int, fingerprint: str, views: Literal["catalogue", "all"]
+    ) -> list[tuple[int, int, int]]:
+        """Return item, photo and category of views that cannot be found beside an index.
+
+        Args:
+            index_seq: the change sequence of the index; items that have not changed since it was
+                built are passed over.
+            fingerprint: of the embedding.
+            views: which photos are views.
+        """
+        rows = self._rows(
+            "SELECT items.item_key, photo_key, category_id FROM items JOIN photos USING (item_key) "
+            "LEFT JOIN embeddings ON embeddings.embedding_fingerprint = ? "
+            "AND embeddings.content_hash = photos.content_hash "
+            f"WHERE state = 'ok' AND seq > ? AND {is_view(views)} AND embeddings.rowid IS NULL",
+            fingerprint,
+            index_seq,
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
     def numbered_embeddings(self, numbers: NDArray[np.int64]) -> dict[int, bytes]:
         """Return embeddings, little-endian float32, by the numbers that `view_rows` tells.
 

@@ -15,7 +15,7 @@ from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 if TYPE_CHECKING:
     from indexer.device_choice import DeviceReport
     from indexer.rebuild import Drift
-    from indexer.shop import Current, Shop, Views
+    from indexer.shop import Current, Shop
     from indexer.version_files import VersionManifest
 
 
@@ -93,11 +93,12 @@ def _overview(
     opened: "Shop", shop: Path, *, rejects: bool
 ) -> tuple[dict[str, object], list[RenderableType]]:
     """Return what the shop holds, for scripts and for people."""
+    from indexer.counting import count_items
     from indexer.version_files import read_manifest
 
     current = opened.current()
     manifest = read_manifest(opened.indexes / current.index) if current.index else None
-    counts = opened.catalogue.counts(*(served_by(manifest) if manifest else (0,)))
+    counts = count_items(opened)
     device = _searched_on(manifest)
     found, due = _drift(opened)
     listed = opened.catalogue.rejects(None if rejects else REJECTS_SHOWN)
@@ -144,11 +145,6 @@ def _searched_on(manifest: "VersionManifest | None") -> "DeviceReport | None":
     from indexer.device_choice import device_report
 
     return device_report(manifest.rows, manifest.dim) if manifest else None
-
-
-def served_by(manifest: "VersionManifest") -> tuple[int, str, "Views"]:
-    """Return what decides which items a version finds."""
-    return manifest.sequence, manifest.embedding_fingerprint, manifest.views
 
 
 def _drift(shop: "Shop") -> "tuple[Drift | None, str | None]":
