@@ -27,6 +27,7 @@ from api.access import (
 from api.key_ring import KeyRing
 from api.metrics import Metrics
 from api.problems import ProblemError, respond_to
+from api.request_path import path_of
 from api.settings import ServerSettings
 
 FREE = frozenset(("/healthz", "/readyz"))  # of balancers, which ask often and have no key
@@ -75,7 +76,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request that may be asked, with its caller."""
-        if scope["type"] != "http" or scope["path"] in FREE:
+        if scope["type"] != "http" or path_of(scope) in FREE:
             await self.app(scope, receive, send)
             return
         headers: dict[str, str] = {}
@@ -121,7 +122,7 @@ class Gate:
             )
 
     def _needs(self, scope: Scope) -> tuple[Needs, ...]:
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = path_of(scope)
         for one in self._guarded:
             if scope["method"] in one.methods and one.path.match(path):
                 return one.needs

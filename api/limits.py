@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Kind, ProblemError, failure, respond_to
+from api.request_path import path_of
 
 FORM_BYTES = 64 * 1024  # a request may have beside its photo: fields, boundaries, names
 BATCH = "/v1/search/batch"
@@ -19,8 +20,7 @@ log = logging.getLogger(__name__)
 
 def body_limit(scope: Scope, max_bytes: int, max_batch_bytes: int) -> int:
     """Return how many bytes a request's body may have; in JSON a photo takes a third more."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    most = max_batch_bytes if path == BATCH else max_bytes
+    most = max_batch_bytes if path_of(scope) == BATCH else max_bytes
     if "json" in Headers(scope=scope).get("content-type", "").casefold():
         most = -(-most * 4 // 3)
     return most + FORM_BYTES

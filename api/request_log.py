@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.logs import FIELDS, choose_request_id, request_id
 from api.metrics import Metrics
+from api.request_path import path_of
 
 CLIENT_LEFT = 499  # what nginx calls it; nobody receives it
 _QUIET = frozenset(("/healthz", "/readyz", "/metrics"))  # asked every few seconds by machines
@@ -80,7 +81,7 @@ class RequestLog:
         self.metrics.request_seconds.labels(route).observe(seconds)
         if refused := state.get("refused"):
             self.metrics.refused(refused)
-        level = logging.DEBUG if scope["path"] in _QUIET and status < 400 else logging.INFO
+        level = logging.DEBUG if path_of(scope) in _QUIET and status < 400 else logging.INFO
         client = scope.get("client") or ("",)
         fields = {
             "method": scope["method"],

@@ -160,6 +160,13 @@ class TestRates:
         assert client.get("/v1/categories").status_code == 200  # an address, which has no limit
         assert client.get("/readyz", headers=bearer(one)).status_code == 200
 
+    def test_balancers_are_never_turned_away(self, shop: Shop, serve: Serve) -> None:
+        client = serve(shop.path, "/shop", address_rate=0.001, address_burst=1)
+        for path in ("/shop/readyz", "/shop/healthz") * 3:  # as uvicorn has the path
+            assert client.get(path).status_code == 200
+        codes = [client.get("/shop/v1/categories").status_code for _ in range(2)]
+        assert codes == [200, 429]
+
     def test_wrong_keys_count_against_the_address(self, shop: Shop, serve: Serve) -> None:
         client = serve(shop.path, address_rate=0.001, address_burst=3)
         answers = [client.get("/v1/categories", headers=bearer("no")) for _ in range(5)]
