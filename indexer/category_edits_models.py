@@ -23,7 +23,7 @@ from indexer.training_data import common_ancestor
 from vsearch.bundle import CLASS_MEANS, Bundle
 from vsearch.data import Label
 from vsearch.extend import NewLabel, new_label, relabelled, with_labels, without_labels
-from vsearch.objectives.several_vectors import rows_of
+from vsearch.models.several_vectors import rows_of
 from vsearch.taxonomy import CategoryPath, is_within
 
 _ITEMS = 4096  # whose embeddings are read at a time

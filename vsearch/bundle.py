@@ -29,8 +29,8 @@ from vsearch.errors import BundleError, DataError
 from vsearch.images import ImageSpec
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.classifier import abstract_classifier
+from vsearch.models.several_vectors import Vectors
 from vsearch.objectives import Calibration, objective_named
-from vsearch.objectives.several_vectors import Vectors
 from vsearch.storage import sync_tree
 
 SCHEMA = 4

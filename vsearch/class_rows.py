@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from vsearch.bundle import CLASS_MEANS, HEAD_LEAVES, Bundle, Weights
 from vsearch.class_statistics import STATISTICS, evidence_of, regrouped
+from vsearch.models.arrivals import ARRIVAL_AXES
+from vsearch.models.several_vectors import Vectors, rows_of
 from vsearch.objectives import objective_named
-from vsearch.objectives.arrivals import ARRIVAL_AXES
-from vsearch.objectives.several_vectors import Vectors, rows_of
 
 ARRIVED, SCALE = (HEAD_LEAVES + "arrivals." + name for name in ("arrived", "scale"))
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from vsearch.objectives.arrivals import NO_EVIDENCE
-from vsearch.objectives.several_vectors import Vectors, rows_of
+from vsearch.models.arrivals import NO_EVIDENCE
+from vsearch.models.several_vectors import Vectors, rows_of
 
 STATISTICS = "statistics."
 MEANS, WITHIN, COUNTS = STATISTICS + "means", STATISTICS + "within", STATISTICS + "counts"

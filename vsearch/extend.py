@@ -38,8 +38,8 @@ from vsearch.class_statistics import (
 from vsearch.data import Label
 from vsearch.errors import DataError
 from vsearch.imprinting import MOST_VECTORS, class_vectors, cluster_means, clusters
+from vsearch.models.several_vectors import rows_of
 from vsearch.objectives import Objective, objective_named
-from vsearch.objectives.several_vectors import rows_of
 
 __all__ = [
     "MOST_VECTORS",

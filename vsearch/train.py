@@ -46,11 +46,11 @@ from vsearch.fit_head import (
 from vsearch.fit_network import NetworkConfig, Training, fit_network, network_logits, val_photos
 from vsearch.images import ImageError
 from vsearch.models.architectures import NetworkSpec
+from vsearch.models.arrivals import ARRIVAL_AXES
 from vsearch.models.classifier import Classifier, abstract_classifier
 from vsearch.models.familiarity import FamiliarPhotos, fitted_familiarity
 from vsearch.models.initialise import initialise
 from vsearch.objectives import DEFAULT, LossOptions, objective_named
-from vsearch.objectives.arrivals import ARRIVAL_AXES
 from vsearch.pixels import SquareCache
 from vsearch.progress import Progress, silent
 from vsearch.train_config import TrainConfig

@@ -14,9 +14,9 @@ from flax import nnx
 from vsearch.models.architectures import NetworkSpec
 from vsearch.models.familiarity import Familiarity
 from vsearch.models.layers import NO_VALUES
+from vsearch.models.several_vectors import Vectors
 from vsearch.models.unit_rows import EPSILON, unit_rows
 from vsearch.objectives.base import Objective
-from vsearch.objectives.several_vectors import Vectors
 
 FLOAT32 = jnp.dtype(jnp.float32)
 BACKBONE = "trunk.backbone."  # what the names of its leaves begin with

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vsearch.data import TrainingData
 from vsearch.errors import DataError
-from vsearch.objectives.several_vectors import Vectors
+from vsearch.models.several_vectors import Vectors
 
 if TYPE_CHECKING:  # the network's layers are made of an objective
     from vsearch.models.classifier import TopLayers

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vsearch.calibration import best_f1_threshold, fit_platt, sigmoid
 from vsearch.metrics import auroc, average_precision, micro_f1, top_k_accuracy
+from vsearch.models.several_vectors import Vectors
 from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
 from vsearch.objectives.normalised_softmax import mean_log_loss
-from vsearch.objectives.several_vectors import Vectors
 from vsearch.objectives.softmax import LinearHead
 
 # So few positive or negative val photos cannot choose a threshold.

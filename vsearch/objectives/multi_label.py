@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vsearch.calibration import best_f1_threshold, fit_bias, fit_platt, sigmoid, softmax
 from vsearch.metrics import macro_f1, mean_average_precision, micro_f1
+from vsearch.models.several_vectors import Vectors, best_of
 from vsearch.models.unit_rows import unit_rows
 from vsearch.objectives.base import (
     Calibration,
@@ -27,7 +28,6 @@ from vsearch.objectives.base import (
     Objective,
     Targets,
 )
-from vsearch.objectives.several_vectors import Vectors, best_of
 
 TEMPERATURE = 0.1
 PRIOR_LOGIT = -4.6  # a share of .01

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from vsearch.calibration import SCALES, fit_scale, negative_log_likelihood, softmax
 from vsearch.metrics import top_k_accuracy
+from vsearch.models.arrivals import ARRIVAL_AXES, Arrivals
+from vsearch.models.several_vectors import Vectors, best_of
 from vsearch.models.unit_rows import unit_rows
-from vsearch.objectives.arrivals import ARRIVAL_AXES, Arrivals
 from vsearch.objectives.base import (
     Calibration,
     Leaves,
@@ -26,7 +27,6 @@ from vsearch.objectives.base import (
     Objective,
     Targets,
 )
-from vsearch.objectives.several_vectors import Vectors, best_of
 
 TEMPERATURE = 0.1
 

@@ -14,8 +14,8 @@ from vsearch.calibration import sigmoid
 from vsearch.errors import DataError
 from vsearch.gaussian import sample_rows
 from vsearch.models.likelihood import EDGE, Likelihood, fill, likelihood_values
+from vsearch.models.several_vectors import Vectors
 from vsearch.objectives.base import Calibration, Logits, LossOptions, Objective, Targets
-from vsearch.objectives.several_vectors import Vectors
 
 if TYPE_CHECKING:
     from vsearch.models.classifier import TopLayers

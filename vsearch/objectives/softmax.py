@@ -10,10 +10,10 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from vsearch.calibration import LOGIT_SCALES
-from vsearch.objectives.arrivals import ARRIVAL_AXES, Arrivals
+from vsearch.models.arrivals import ARRIVAL_AXES, Arrivals
+from vsearch.models.several_vectors import Vectors, best_of
 from vsearch.objectives.base import Leaves
 from vsearch.objectives.normalised_softmax import NormalisedSoftmax
-from vsearch.objectives.several_vectors import Vectors, best_of
 
 
 class LinearHead(nnx.Module):
