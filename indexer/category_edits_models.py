@@ -67,6 +67,7 @@ def is_renamed(before: Bundle, after: Bundle) -> bool:
         len(before.labels) == len(after.labels)
         and before.vectors == after.vectors
         and before.calibration == after.calibration
+        and before.weights.keys() == after.weights.keys()
         and all(
             np.array_equal(before.weights[name], after.weights[name]) for name in before.weights
         )
