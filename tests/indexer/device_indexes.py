@@ -113,7 +113,8 @@ def by_faiss(vectors: Vectors) -> DeviceIndex:
 
 
 def _on_gpu(vectors: Vectors, wanted: Choice) -> DeviceIndex:
-    scan = opened(vectors, require_gpu(), wanted, worker(), shapes=SHAPES) if len(vectors) else None
+    device = require_gpu()
+    scan = opened(vectors, device, wanted, worker(), shapes=SHAPES) if len(vectors) else None
     return index_of(vectors, scan)
 
 
