@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from api.tagging import Tagger, Tags
-from indexer.build import build
 from indexer.evaluate import evaluate
+from indexer.models import promote
 from indexer.search import Searcher, SearchResult
 from indexer.shop import Shop
 from indexer.training import TrainReport, train_shop
@@ -52,7 +52,8 @@ class Trained:
             head=HeadConfig(steps=60, batch=32),
         )
         self.report: TrainReport = train_shop(shop, config, labels=CASES[objective])
-        build(shop)
+        # Models of other kinds cannot be compared with the one before.
+        promote(shop, self.report.model, force=True)
         self.searcher = Searcher.open(shop)
 
     def search(self, name: str) -> SearchResult:
