@@ -7,6 +7,7 @@ from indexer.embedding import PhotoEmbedder, load_embedder
 from indexer.gate import MAX_DROP, GateReport, judge_candidate, judged_before
 from indexer.handover import serving
 from indexer.shop import Shop
+from indexer.versions import built_with, version_folders
 from vsearch.errors import BundleError
 from vsearch.progress import Progress, silent
 
@@ -56,25 +57,35 @@ def newest_that_passes(
         ShopError: there is no model yet.
         BundleError: the newest model is damaged.
     """
-    current, newest = serving(shop), shop.trained_model()
-    if current.model is None:
+    newest, over = shop.trained_model(), serving(shop).chosen_over
+    name = standing_model(shop)
+    if name is None:
         return Chosen(load(shop, newest))
-    if newest in {None, current.model, current.chosen_over}:
-        return Chosen(load(shop, current.model), current.chosen_over)
+    if newest in {None, name, over}:
+        return Chosen(load(shop, name), over)
     try:
-        standing = load(shop, current.model)
+        standing = load(shop, name)
     except BundleError:
         return Chosen(load(shop, newest))  # what is damaged cannot be gone on with
     known = judged_before(shop, str(newest), standing, max_drop=max_drop)
     if known is not None and not known.passed:
-        return Chosen(standing, current.chosen_over, known)
+        return Chosen(standing, over, known)
     candidate = load(shop, newest)
     found = known or judge_candidate(
         shop, candidate, standing, max_drop=max_drop, progress=progress
     )
     if found.passed:
         return Chosen(candidate, None, found, known is None)
-    return Chosen(standing, current.chosen_over, found, known is None)
+    return Chosen(standing, over, found, known is None)
+
+
+def standing_model(shop: Shop) -> str | None:
+    """Return the model in service; that of the newest version where CURRENT is damaged or gone.
+
+    Losing that file must not let a model in that the gate has refused.
+    """
+    folders = reversed(version_folders(shop))
+    return serving(shop).model or next(filter(None, map(built_with, folders)), None)
 
 
 def in_service(shop: Shop, embedder: PhotoEmbedder) -> Chosen:

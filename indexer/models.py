@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -10,16 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer.build import BuildReport, build
-from indexer.candidates import Chosen, Load
+from indexer.candidates import Chosen, Load, standing_model
 from indexer.embedding import load_embedder
 from indexer.gate import MAX_DROP, GateReport, judge_candidate
 from indexer.gate_record import recorded
 from indexer.handover import serving
 from indexer.needed import model_folders
 from indexer.shop import Current, Shop
-from indexer.version_files import read_manifest
-from indexer.versions import version_folders
-from vsearch.errors import BundleError, ShopError, VersionError
+from indexer.versions import built_with, version_folders
+from vsearch.errors import BundleError, ShopError
 from vsearch.progress import Progress, silent
 
 State = Literal["serving", "candidate", "refused", "set aside", "previous", "unused"]
@@ -162,7 +160,7 @@ def _promoted(
     shop: Shop, *, name: str, force: bool, max_drop: float, load: Load, progress: Progress
 ) -> Chosen:
     """Return a model that a person wants, or raise what the gate says against it."""
-    newest, standing = shop.trained_model(), serving(shop).model
+    newest, standing = shop.trained_model(), standing_model(shop)
     candidate = load(shop, name)
     chosen_over = newest if newest != name else None
     if force or standing in {None, name}:
@@ -189,10 +187,8 @@ def _versions_by_model(shop: Shop, current: Current) -> dict[str, list[str]]:
     """Return by model the versions that it built or serves with, the newest first."""
     found: dict[str, list[str]] = {}
     for folder in reversed(version_folders(shop)):
-        names = {current.model} if folder.name == current.index else set()
-        with suppress(VersionError):  # `vsearch versions` tells what is wrong with it
-            names.add(read_manifest(folder).model_fingerprint)
-        for name in names:
+        serves = current.model if folder.name == current.index else None
+        for name in {built_with(folder), serves}:
             if name is not None:
                 found.setdefault(name, []).append(folder.name)
     return found

@@ -257,7 +257,7 @@ def prune(shop: Shop, keep: int = KEEP) -> list[str]:
     build lock.
     """
     current, folders = shop.current(), version_folders(shop)
-    others = (one.name for one in reversed(folders) if _maker(one) not in {None, current.model})
+    others = (one.name for one in reversed(folders) if built_with(one) not in {None, current.model})
     kept = {current.index, next(others, None)}
     names = [folder.name for folder in folders]
     removed = [name for name in names[: max(0, len(names) - keep)] if name not in kept]
@@ -286,7 +286,7 @@ def _older(shop: Shop) -> str:
     current = shop.current()
     folders = [one for one in version_folders(shop) if current.index and one.name < current.index]
     left = current.chosen_over
-    older = [one.name for one in folders if left is None or _maker(one) != left]
+    older = [one.name for one in folders if left is None or built_with(one) != left]
     if not older:
         raise VersionError(
             "there is no older index version to roll back to: see `vsearch versions`"
@@ -294,7 +294,7 @@ def _older(shop: Shop) -> str:
     return older[-1]
 
 
-def _maker(folder: Path) -> str | None:
+def built_with(folder: Path) -> str | None:
     """Return the model that a version was built with; None where its manifest is damaged."""
     try:
         return read_manifest(folder).model_fingerprint

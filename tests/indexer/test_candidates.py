@@ -119,6 +119,20 @@ def test_a_model_in_service_that_is_damaged_holds_no_other_up(trained: Trained) 
     assert (report.model, report.gate) == (POOR, None)
 
 
+@pytest.mark.parametrize("text", [None, "{"])
+def test_without_knowing_what_serves_a_poor_model_is_refused_all_the_same(
+    trained: Trained, text: str | None
+) -> None:
+    before = trained.shop.current()
+    trained.train(shuffled())
+    (trained.shop.path / "CURRENT").unlink()
+    if text is not None:
+        (trained.shop.path / "CURRENT").write_text(text)
+    report = trained.build()
+    assert (report.model, report.refused) == (before.model, True)
+    assert trained.shop.current().model == before.model
+
+
 def test_a_new_model_that_is_damaged_is_told(trained: Trained) -> None:
     trained.train(new())
     (trained.shop.models / NEW / "model.json").unlink()
