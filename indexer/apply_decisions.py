@@ -5,7 +5,7 @@ stopping the others. All rows of a file are one transaction; applying it again c
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -66,8 +66,16 @@ def apply_decisions(shop: Shop, file: Path) -> ApplyReport:
         ManifestError: the file cannot be read as a whole, or lacks a column.
         ShopError: the catalogue cannot be written; nothing was taken over then.
     """
+    return apply_rows(shop, list(read_audit(file)))
+
+
+def apply_rows(shop: Shop, rows: Iterable[NumberedRow]) -> ApplyReport:
+    """Take over the decisions of rows of an audit, all in one transaction.
+
+    Raises:
+        ShopError: the catalogue cannot be written; nothing was taken over then.
+    """
     report = ApplyReport()
-    rows = list(read_audit(file))
     with shop.catalogue.transaction() as connection:
         applying = _Applying(shop, connection)
         for numbered in rows:

@@ -88,12 +88,14 @@ def look(
     """Audit the shop; show, print or write what was found."""
     from indexer.audit import audit as find_faults
     from indexer.audit_file import check_audit_file, write_audit
+    from indexer.open_questions import keep_questions
     from indexer.shop import Shop
 
     if out is not None and not overwrite:
         check_audit_file(out)  # before minutes of work
     with Shop.open(shop) as opened:
         report = find_faults(opened, folds=folds, progress=terminal.progress)
+        keep_questions(opened, report.rows())
     written: list[RenderableType] = []
     if out is not None:
         rows = report.rows(limit)
