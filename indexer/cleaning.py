@@ -1,7 +1,8 @@
 """What lies in a shop and nothing needs: told with its size, and removed where that is sure.
 
-Sure is what crashes have left, models that nothing names with their cached embeddings, and caches
-that the newest training has no use for. What this program does not know is told and never touched.
+Sure is what crashes have left, models that nothing names with their cached embeddings, caches that
+the newest training has no use for, and what the catalogue keeps of photos and items that are gone.
+What this program does not know is told and never touched.
 """
 
 import shutil
@@ -10,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.catalogue_cleaning import clean_catalogue, needless_rows
 from indexer.needed import Needed, model_folders
 from indexer.shop import Shop
 from indexer.versions import version_folders
 
 _HOUR = 3600.0  # seconds; what is written in one step takes milliseconds
-_ROWS = 10_000  # cached embeddings deleted in one short transaction
 _CACHES = ("features", "squares", "training", "judging")  # what names in it begin with
 
 
@@ -51,7 +52,7 @@ def leftovers(shop: Shop) -> list[Leftover]:
         _kind("models that nothing names", _models(shop, needed), removable=needed.sure),
         _kind("index versions in the making", shop.indexes.glob(".*"), removable=True),
         _kind("caches of older trainings", _caches(shop, needed, stale=True), removable=True),
-        _embeddings(shop, needed),
+        *_needless(shop, needed),
         _kind("unknown things", _unknown(shop), removable=False),
         _kind("caches in use", _caches(shop, needed, stale=False), removable=False),
     ]
@@ -69,8 +70,14 @@ def clean(shop: Shop) -> list[Leftover]:
         removed = [one for one in leftovers(shop) if one.removable]
         for path in [path for one in removed for path in one.paths]:
             _remove(path)
-        _forget_embeddings(shop, Needed.of(shop))
+        clean_catalogue(shop, Needed.of(shop))
     return removed
+
+
+def _needless(shop: Shop, needed: Needed) -> Iterator[Leftover]:
+    """Yield what lies in the catalogue."""
+    for one in needless_rows(shop, needed):
+        yield Leftover(one.kind, (), len(one.rows), one.bytes, one.sure)
 
 
 def _kind(kind: str, paths: Iterable[Path], *, removable: bool) -> Leftover:
@@ -145,44 +152,6 @@ def _unknown(shop: Shop) -> Iterator[Path]:
     for path in shop.cache.glob("[!.]*"):
         if path.name.partition("-")[0] not in _CACHES:
             yield path
-
-
-def _embeddings(shop: Shop, needed: Needed) -> Leftover:
-    """Count the cached embeddings of networks that nothing names."""
-    count = size = 0
-    for _, rows, dim_bytes in _needless_embeddings(shop, needed):
-        count += rows
-        size += rows * dim_bytes
-    return Leftover("cached embeddings of other models", (), count, size, needed.sure)
-
-
-def _needless_embeddings(shop: Shop, needed: Needed) -> list[tuple[str, int, int]]:
-    """Return fingerprint, rows and bytes of one row of what nothing names.
-
-    The last row of all is left out: readers tell by its number what came after it.
-    """
-    with shop.catalogue.frozen() as connection:
-        rows = connection.execute(
-            "SELECT embedding_fingerprint, count(*), (SELECT length(vector) FROM embeddings AS one "
-            "WHERE one.embedding_fingerprint = embeddings.embedding_fingerprint LIMIT 1) "
-            "FROM embeddings WHERE rowid < (SELECT max(rowid) FROM embeddings) "
-            "GROUP BY embedding_fingerprint"
-        ).fetchall()
-    return [(name, count, size) for name, count, size in rows if name not in needed.embeddings]
-
-
-def _forget_embeddings(shop: Shop, needed: Needed) -> None:
-    """Delete cached embeddings, block by block, so that no writer waits for long."""
-    for fingerprint, _, _ in _needless_embeddings(shop, needed) if needed.sure else ():
-        deleted = _ROWS
-        while deleted == _ROWS:
-            with shop.catalogue.transaction() as connection:
-                deleted = connection.execute(
-                    "DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings WHERE "
-                    "embedding_fingerprint = ? AND rowid < (SELECT max(rowid) FROM embeddings) "
-                    "LIMIT ?)",
-                    (fingerprint, _ROWS),
-                ).rowcount
 
 
 def _remove(path: Path) -> None:

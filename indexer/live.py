@@ -17,7 +17,7 @@ from indexer.further_intake import FurtherIntake
 from indexer.given_rows import Cells, GivenRows, LeftOut
 from indexer.intake import Intake, IntakeReport
 from indexer.item_intake import ItemIntake
-from indexer.live_photos import LivePhotos, ModelChangedError
+from indexer.live_photos import EmbeddingsGoneError, LivePhotos, ModelChangedError
 from indexer.manifest import Manifest
 from indexer.photo_reader import PhotoReader
 from indexer.records import Photo, Reject
@@ -228,6 +228,8 @@ def _write(write: Callable[[], None], *, given: PhotoEmbedder | None) -> None:
     for _ in range(_TRIES - 1):
         try:
             return write()
+        except EmbeddingsGoneError:
+            continue
         except ModelChangedError:
             if given is not None:
                 raise

@@ -14,11 +14,15 @@ from indexer.photo_vectors import photo_vectors
 from indexer.records import PhotoFile
 from indexer.shop import Current, Shop, Views
 from indexer.version_files import read_manifest
-from vsearch.errors import FingerprintMismatchError, VersionError
+from vsearch.errors import FingerprintMismatchError, ShopError, VersionError
 
 
 class ModelChangedError(FingerprintMismatchError):
     """Another network serves than the one that has embedded."""
+
+
+class EmbeddingsGoneError(ShopError):
+    """Cached embeddings of photos that no item had were removed before an item came to have any."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class LivePhotos(Photos):
         self._further = further
         self._loaded: PhotoEmbedder | None = None
         self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._cached: set[str] = set()  # photos that need no vector, for the catalogue has one
         self.serving = Serving.of(shop)
         self.embedded = 0
 
@@ -100,6 +105,7 @@ class LivePhotos(Photos):
         files = super().files(references, views)
         self.serving = Serving.of(self._shop)
         self._vectors.clear()
+        self._cached.clear()
         if self.serving is None or (self._further and self.serving.views != "all"):
             return files
         asked = (files[reference] for reference in dict.fromkeys(views))
@@ -107,6 +113,7 @@ class LivePhotos(Photos):
         missing = self._shop.catalogue.missing_embeddings(
             self.serving.embedding_fingerprint, list(photos)
         )
+        self._cached = photos.keys() - set(missing)
         unusable = self._embed(self.serving, [photos[content] for content in missing])
         return {
             reference: unusable.get(file.content_hash, file)
@@ -120,6 +127,7 @@ class LivePhotos(Photos):
 
         Raises:
             ModelChangedError: what serves has changed since the photos were embedded.
+            EmbeddingsGoneError: what was cached is no more.
         """
         if self.serving is None:
             if Serving.of(self._shop) is not None:
@@ -127,6 +135,8 @@ class LivePhotos(Photos):
             return
         self.serving = self._still(self.serving)
         catalogue, fingerprint = self._shop.catalogue, self.serving.embedding_fingerprint
+        if catalogue.missing_embeddings(fingerprint, [*(self._cached & set(hashes))]):
+            raise EmbeddingsGoneError("the catalogue was cleaned in the meantime: try again")
         rows = [(content, self._vectors[content]) for content in hashes & self._vectors.keys()]
         catalogue.put_embeddings(fingerprint, rows)
         catalogue.tell_embedded(hashes, built=self.serving.sequence, before=before)

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.shop import Shop
+from indexer.version_files import read_manifest
 from indexer.versions import version_folders
 from vsearch.bundle import Bundle
 from vsearch.errors import VsearchError
@@ -25,6 +26,8 @@ class Needed:
         caches: the files that another training like that of the newest model would use.
         sure: False where a version or model cannot be read: what it names is then not known.
         trained: when the newest training ended, in seconds since 1970; None before any.
+        taken_in: the change sequence that all index versions have taken in; None where there is
+            none, or one that cannot be read.
     """
 
     models: frozenset[str]
@@ -32,6 +35,7 @@ class Needed:
     caches: frozenset[Path]
     sure: bool
     trained: float | None
+    taken_in: int | None
 
     @classmethod
     def of(cls, shop: Shop) -> "Needed":
@@ -54,7 +58,22 @@ class Needed:
             except (VsearchError, KeyError, TypeError, ValueError):  # as of another program
                 sure = False
         ended = (shop.path / "TRAINED").stat().st_mtime if newest else None
-        return cls(frozenset(models), frozenset(embeddings), frozenset(caches), sure, ended)
+        return cls(
+            frozenset(models),
+            frozenset(embeddings),
+            frozenset(caches),
+            sure,
+            ended,
+            _taken_in(version_folders(shop)),
+        )
+
+
+def _taken_in(versions: Sequence[Path]) -> int | None:
+    """Return the change sequence that all of some versions have taken in."""
+    try:
+        return min((read_manifest(folder).sequence for folder in versions), default=None)
+    except VsearchError:
+        return None
 
 
 def model_folders(shop: Shop) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer import embedding
 from indexer.build import build
 from indexer.shop import Shop
 from tests.indexer.tiny_shop import TinyEmbedder, TinyPredictions
@@ -42,6 +43,7 @@ def build_until(shop: Path, step: int) -> None:
 
 
 def main(shop: Path, folder: Path) -> None:
+    embedding.BULK = 4  # photos that are committed together: so few that there are several
     for step in count():
         copy = folder / str(step)
         shutil.copytree(shop, copy)

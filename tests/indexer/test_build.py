@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import version_files
+from indexer import embedding, version_files
 from indexer.build import BuildReport, build
 from indexer.records import PhotoRow
 from indexer.shop import Current, Shop
@@ -217,7 +217,10 @@ class StoppingEmbedder(TinyEmbedder):
         return super().__call__(pixels)
 
 
-def test_an_interrupted_build_goes_on_where_it_stopped(shop: Shop) -> None:
+def test_an_interrupted_build_goes_on_where_it_stopped(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "BULK", 4)
     with pytest.raises(KeyboardInterrupt):
         build(shop, embedder=StoppingEmbedder())
     assert shop.current() == Current(None, None)
