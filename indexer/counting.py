@@ -10,20 +10,31 @@ import numpy as np
 from indexer.catalogue import Catalogue
 from indexer.records import Counts
 from indexer.shop import Shop
+from indexer.version_files import read_manifest
 from indexer.versions import IndexVersion
+from vsearch.errors import VersionError
 
 
 def count_items(shop: Shop) -> Counts:
     """Count the items of a shop as of now.
 
+    Beside an index that cannot be opened, items wait whose rows might stand in it.
+
     Raises:
         ShopError: CURRENT is damaged.
-        VersionError: the index is.
+        VersionError: the index's manifest is.
     """
     index = shop.current().index
     if index is None:
         return shop.catalogue.counts(0)
-    version = IndexVersion.open(shop.indexes / index)
+    told = read_manifest(shop.indexes / index)
+    counts = shop.catalogue.counts(told.sequence, told.embedding_fingerprint, told.views)
+    if not counts.waiting:
+        return counts
+    try:
+        version = IndexVersion.open(shop.indexes / index)
+    except VersionError:
+        return counts
     with shop.catalogue.moment():
         return counts_beside(shop.catalogue, version)
 
