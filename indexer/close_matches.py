@@ -1,7 +1,11 @@
 """“This very photo is already in the catalogue”: the same file, or a copy of the same picture."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Collection, Sequence
 
+from cachetools import LRUCache
+
+from indexer.records import Photo
 from indexer.same_photo import SamePhoto
 from indexer.search_hits import SearchHit
 from indexer.shop import Shop
@@ -11,6 +15,11 @@ from vsearch.images import ImageError, content_hash, decode, read_photo
 HITS = 3  # the first hits that are looked at
 NEAR_COSINE = 0.6  # copies of one picture are as similar; see `near_duplicates`
 _SHORTER_SIDE = 64  # pixels decoded at least
+
+# Looks of catalogue photos by content hash, in memory: 8 MB at most. To read and decode three of
+# them took a fifth of a search. What a hash names never changes, so all shops may share them.
+_looks: LRUCache[str, Look] = LRUCache(8192)
+_lock = threading.Lock()
 
 
 def same_photo(shop: Shop, data: bytes, hits: Sequence[SearchHit]) -> SamePhoto | None:
@@ -32,21 +41,33 @@ def same_photo(shop: Shop, data: bytes, hits: Sequence[SearchHit]) -> SamePhoto 
         return None
     own = _look(shop, data)
     photos = shop.catalogue.photos_by_key([hit.photo_key for hit in near])
-    hashes = [photo.content_hash for photo in photos.values()]
-    looks = shop.catalogue.looks(hashes)
+    looks = _looks_of(shop, photos.values())
     for hit in near:
         photo = photos.get(hit.photo_key)
-        if photo is None:
-            continue
-        look = looks.get(photo.content_hash)
-        if look is None:
-            try:
-                look = _look(shop, read_photo(photo.path, max_bytes=shop.settings.max_bytes))
-            except ImageError:
-                continue  # the photo's file is gone; its embedding is not
-        if is_copy(own, look):
+        look = looks.get(photo.content_hash) if photo else None
+        if look is not None and is_copy(own, look):
             return SamePhoto(hit.item.item_id, same_file=False)
     return None
+
+
+def _looks_of(shop: Shop, photos: Collection[Photo]) -> dict[str, Look]:
+    """Return the looks of catalogue photos by content hash, those left out that are not there."""
+    with _lock:
+        known = {p.content_hash: look for p in photos if (look := _looks.get(p.content_hash))}
+    new = [photo for photo in photos if photo.content_hash not in known]
+    if new:
+        found = shop.catalogue.looks([photo.content_hash for photo in new])
+        for photo in new:
+            if photo.content_hash not in found:
+                try:
+                    data = read_photo(photo.path, max_bytes=shop.settings.max_bytes)
+                    found[photo.content_hash] = _look(shop, data)
+                except ImageError:
+                    continue  # the photo's file is gone; its embedding is not
+        with _lock:
+            _looks.update(found)
+        known |= found
+    return known
 
 
 def _look(shop: Shop, data: bytes) -> Look:

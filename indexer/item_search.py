@@ -1,6 +1,6 @@
 """Embeddings in, the shop's items out: one index version with all that has changed since."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
@@ -14,7 +14,7 @@ from indexer.fusion import fused
 from indexer.live_rows import LiveRows, RowFollower
 from indexer.moments import Moment, Moments
 from indexer.nearest_rows import NearestRows, nearest_rows
-from indexer.records import Item
+from indexer.ranked_items import LiveItems, ranked_items
 from indexer.search_hits import SearchHit
 from indexer.selection import RowSelector, Selection, asked_fields, rows_of_items, some_rows
 from indexer.shop import Shop
@@ -215,7 +215,7 @@ class ItemSearch:
         min_score = min_score if min_score > -1 else -np.inf
         available = chosen.count + len(chosen.delta)
         hits: list[list[SearchHit]] = [[] for _ in embeddings]
-        items = _LiveItems(self.shop, leave_out)
+        items = LiveItems(self.shop, leave_out)
         pending = list(range(len(embeddings))) if available else []
         k = min(self.usual_rows(top_k + len(leave_out)), available)
         while pending:
@@ -223,9 +223,10 @@ class ItemSearch:
                 found, k, first = first, first.scores.shape[1], None
             else:
                 found = nearest_rows(self.version, live, chosen, embeddings[pending], k)
-            items.look_up(found.item_keys)
-            for i, grouped in zip(pending, _groups(found, items, min_score), strict=True):
-                hits[i] = grouped[:top_k]
+            ranked = list(ranked_items(found, min_score))
+            items.look_up(key for views in ranked for key in islice(views, top_k))
+            for i, views in zip(pending, ranked, strict=True):
+                hits[i] = items.shown(views, top_k)
             enough = found.scores[:, -1] < min_score  # no further view can count
             pending = [
                 i
@@ -263,30 +264,3 @@ class ItemSearch:
                     f"no category “{format_path(path)}” in this shop: expected a whole path, root "
                     "first"
                 )
-
-
-def _groups(found: NearestRows, items: "_LiveItems", min_score: float) -> Iterator[list[SearchHit]]:
-    """Yield the items of each query's rows, best first, each once."""
-    lines = (found.item_keys.tolist(), found.scores.tolist(), found.photo_keys.tolist())
-    for line in zip(*lines, strict=True):
-        best: dict[int, SearchHit] = {}
-        for key, score, photo in zip(*line, strict=True):
-            item = items.get(key)
-            if item is not None and key not in best and score >= min_score:
-                best[key] = SearchHit(item, max(-1.0, min(score, 1.0)), photo)
-        yield list(best.values())
-
-
-class _LiveItems(dict[int, Item | None]):
-    """Items by key, looked up once; None for those that must not be shown."""
-
-    def __init__(self, shop: Shop, leave_out: Collection[int]) -> None:
-        super().__init__(dict.fromkeys(leave_out))
-        self._shop = shop
-
-    def look_up(self, keys: NDArray[np.int64]) -> None:
-        new = [key for key in np.unique(keys).tolist() if key not in self and key >= 0]
-        known = self._shop.catalogue.get_many(new)
-        for key in new:
-            item = known.get(key)
-            self[key] = item if item is not None and item.state == "ok" else None
