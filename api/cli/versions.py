@@ -62,12 +62,15 @@ def rollback(
 
     Builds keep that model until a newer one is trained, or one is promoted.
     """
+    from indexer.counting import count_items
     from indexer.shop import Shop
     from indexer.versions import rollback as roll_back
 
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         before = opened.current()
         now = roll_back(opened, to)
+        waiting = count_items(opened).waiting
+        wait = f"{waiting:,} items wait for embeddings of this model: run `vsearch build {shop}`"
         kept = f"Builds keep it; back to the newest model: vsearch promote {shop} {now.chosen_over}"
         terminal.answer(
             {
@@ -75,7 +78,9 @@ def rollback(
                 "model": now.model,
                 "was": before.index,
                 "chosen_over": now.chosen_over,
+                "waiting": waiting,
             },
             f"{now.index} serves again, with model {now.model} (was {before.index}).",
             *([kept] if now.chosen_over else []),
+            *([wait] if waiting else []),
         )

@@ -17,6 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from indexer.attributes import convert
 from indexer.build import build
+from indexer.cleaning import clean
+from indexer.counting import count_items
 from indexer.filters import parse_filter
 from indexer.live import delete_photos, upsert_photos
 from indexer.records import ItemRow, Value
@@ -234,6 +236,18 @@ class ShopMachine(TreeEdits, RuleBasedStateMachine):
         assert rollback(shop, self.serving) == Current(model, self.serving)
 
     @rule(who=WHO)
+    def clean(self, who: int) -> None:
+        """Take away what nothing needs; the embeddings of photos that there are stay."""
+        shop = self.processes[who].shop
+        clean(shop)
+        there = {s for told in self.plain.items.values() for s in (*told.photos, *told.further)}
+        for network, before in self.plain.embedded.items():
+            known = shop.catalogue.embeddings(network, [hash_of(seed) for seed in before])
+            left = {seed for seed in before if hash_of(seed) in known}
+            assert before & there <= left
+            self.plain.embedded[network] = left
+
+    @rule(who=WHO)
     def reopen(self, who: int) -> None:
         """Die at rest, and come back."""
         self.processes[who].shop.close()
@@ -304,13 +318,11 @@ class ShopMachine(TreeEdits, RuleBasedStateMachine):
         shop = self.processes[self.steps % 2].shop
         current = shop.current()
         assert current.index == self.serving
-        told = (0, "", self.views)
         if current.index:
-            version = IndexVersion.open(shop.indexes / current.index)
-            manifest = version.manifest
-            told = (manifest.sequence, manifest.embedding_fingerprint, manifest.views)
-            assert told[1:] == (self.network, self.views)
-        counts = shop.catalogue.counts(*told)
+            manifest = IndexVersion.open(shop.indexes / current.index).manifest
+            told = manifest.embedding_fingerprint, manifest.views
+            assert told == (self.network, self.views)
+        counts = count_items(shop)
         own = counts.items, counts.indexed, counts.waiting, counts.rejected
         assert own == self.plain.counts(self.network, self.views)
 
