@@ -26,7 +26,7 @@ from api.metrics_listener import MetricsListener
 from api.readiness import Readiness
 from api.rebuilding import Rebuilder
 from api.request_log import RequestLog
-from api.routes import categories, health, items, metrics, page, photos, search, writing
+from api.routes import admin, categories, health, items, metrics, page, photos, search, writing
 from api.routes import shop as shop_routes
 from api.safe_headers import SafeHeaders
 from api.settings import ServerSettings
@@ -36,7 +36,7 @@ from indexer.shop import Shop
 
 NOTE_SECONDS = 60.0  # between two notes of when keys were last used
 EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag")
-GROUPS = (search, items, writing, categories, photos, shop_routes, health, metrics, page)
+GROUPS = (search, items, writing, categories, photos, shop_routes, admin, health, metrics, page)
 
 DESCRIPTION = """\
 Search a shop by photo. Every error is a problem detail (RFC 9457, `application/problem+json`).

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     INVALID_FILTER = "invalid-filter"
     INDEX_CHANGED = "index-changed"
     REJECTED_ITEM = "rejected-item"
+    CONFLICT = "conflict"
+    NO_REPORT = "no-report"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     RATE_LIMITED = "rate-limited"
@@ -56,6 +58,8 @@ EXPLANATIONS: Mapping[Kind, str] = {
     "GET /v1/fields lists the fields.",
     Kind.INDEX_CHANGED: "Another index version serves than the one whose pages are asked "
     "for: begin with the first page.",
+    Kind.CONFLICT: "The shop is not in the state that this needs; the detail says why.",
+    Kind.NO_REPORT: "The model that serves has no evaluation report.",
     Kind.REJECTED_ITEM: "The item, or a photo of it, cannot be taken in; it stays as it was.",
     Kind.UNAUTHORIZED: "The request needs an API key, or the one that it has is not valid.",
     Kind.FORBIDDEN: "The API key does not allow this: it needs one of another scope.",

@@ -122,13 +122,17 @@ def draw_report(
 ) -> None:
     """Write the page, with explanations of some of the answers."""
     from api.report import Audit, reasons, write_report
+    from api.staff import REPORT
     from indexer.audit import audit as find_faults
     from vsearch.explain import Explainer
+    from vsearch.storage import write_atomically
 
     found = Audit.of(find_faults(shop, progress=progress)) if audit else None
     explainer = Explainer.load(shop.models / evaluation.report.model)
     why = reasons(evaluation, explainer)
     write_report(file, evaluation, audit=found, explanations=why, progress=progress)
+    # Beside the model that it is about, for the staff's view.
+    write_atomically(shop.models / evaluation.report.model / REPORT, file.read_bytes())
 
 
 def check_report(path: Path) -> None:
