@@ -1,5 +1,7 @@
 """Edits of the category tree: what is found, told and counted follows at once, without a build."""
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -360,6 +362,47 @@ def test_an_undo_after_a_training_renames_the_new_model_back(shop: Shop) -> None
     back = Bundle.load(shop.models / str(shop.trained_model()))
     assert back.calibration == {"scale": 7.0}
     assert [label.path for label in back.labels] == [CREAM, MILK, APPLE, PEAR]
+
+
+def test_an_undo_cannot_tell_apart_what_a_newer_model_has_learned_as_one(shop: Shop) -> None:
+    edits.merge(shop, "Pear", "Apple")
+    newer = replace(serving_bundle(shop), calibration={"scale": 7.0})
+    newer.save(shop.models)
+    shop.set_trained_model(newer.model_fingerprint)
+    report = edits.undo(shop)
+    assert tree(shop)["Fruit > Pear"] == 1
+    assert shop.trained_model() == newer.model_fingerprint
+    (note,) = report.notes
+    assert note.startswith(f"model {newer.model_fingerprint} was made since and stays as it is")
+
+
+def test_a_disk_without_second_names_takes_copies(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    edits.rename(shop, "Apple", "Apples")
+    (now,) = version_folders(shop)
+    IndexVersion.open(now).verify()
+    assert items_within(Searcher.open(shop), "Fruit", "Apples") == {"gala", "fuji", "granny"}
+
+
+def test_a_damaged_index_does_not_keep_a_shop_from_being_opened(
+    shop: Shop, edited_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder,) = version_folders(shop)
+    manifest = (folder / "manifest.json").read_text()
+    monkeypatch.setattr(edits, "publish", lambda *_: None)  # as if killed before
+    edits.rename(shop, "Apple", "Apples")
+    (folder / "manifest.json").write_text("{")
+    with Shop.open(edited_folder) as opened:
+        assert len(opened.catalogue.unpublished()) == 1
+    (folder / "manifest.json").write_text(manifest)
+    with Shop.open(edited_folder) as opened:
+        assert opened.catalogue.unpublished() == []
+        assert "Fruit > Apples" in label_names(opened)
 
 
 @pytest.fixture
