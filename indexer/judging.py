@@ -124,8 +124,9 @@ def val_embeddings(
 ) -> dict[str, NDArray[np.float32]]:
     """Return the embeddings of val photos, (dim,) float32 each, by content hash.
 
-    What the network says of them is kept for the judges of its versions, and comes from there.
-    Photos that cannot be read are left out.
+    Those that are held out from training are views, whose embeddings the catalogue has. What the
+    network says of others is kept for the judges of its versions, and comes from there. Photos that
+    cannot be read are left out.
 
     Args:
         shop: the shop.
@@ -133,8 +134,12 @@ def val_embeddings(
         photos: of split val, or held out from training.
         progress: told of the stage "judge", in photos.
     """
-    told = _told(shop, embedder, photos, progress)
-    return {content: one.embedding for content, one in told.items()}
+    hashes = [photo.content_hash for photo in photos]
+    known = shop.catalogue.embeddings(embedder.embedding_fingerprint, hashes)
+    others = [photo for photo in photos if photo.content_hash not in known]
+    told = _told(shop, embedder, others, progress)
+    found = known | {content: one.embedding for content, one in told.items()}
+    return {content: found[content] for content in hashes if content in found}
 
 
 def _cache(shop: Shop, model: str) -> Path:

@@ -24,6 +24,7 @@ NEW_WEIGHT = 5.0  # photos that the embedding was not trained on show how wide c
 SHRINKAGE = 0.01  # of the covariance towards a multiple of the identity
 TEMPER, TEMPER_PHOTOS = 0.2, 15.0  # how far evidence is believed, and with how many photos half
 OFFSET, OFFSET_PHOTOS = 2.0, 5.0  # what a class that came later is given in advance, likewise
+MOST_LOST = 0.02  # the share of the others' val photos that may be taken for them
 _PRIOR_PHOTOS = 1.0  # what these are worth when val photos say otherwise
 _ROUNDS = 120
 
@@ -124,8 +125,12 @@ def fitted_balance(
     labels: NDArray[np.int64],
     vectors: Vectors,
     usual: tuple[float, float],
+    most_lost: float,
 ) -> tuple[float, float]:
     """Return the temper and offset that make val most likely; the usual ones count as one photo.
+
+    But no more than `most_lost` of the photos of trained classes are lost to classes that came
+    later: a shop that adds a label must not pay with those that it has.
 
     Args:
         level: log-probabilities of the trained class vectors by the trained head, (n, rows), -inf
@@ -135,6 +140,7 @@ def fitted_balance(
         labels: of the photos, (n,).
         vectors: how many class vectors each label has.
         usual: what `usual_balance` returned.
+        most_lost: a share.
     """
     starts = np.array([rows[0] for rows in rows_of(vectors)])
 
@@ -151,7 +157,31 @@ def fitted_balance(
 
     start = np.array([np.log(usual[0]), usual[1]])
     found = minimize(loss, start, method="Nelder-Mead", options={"maxiter": _ROUNDS}).x
-    return float(np.exp(found[0])), float(found[1])
+    temper = float(np.exp(found[0]))
+    late = np.array([arrived[row] for row in starts])
+    beyond = temper * evidence
+    beyond = beyond - logsumexp(beyond[:, ~arrived], axis=1, keepdims=True)
+    beyond = np.where(arrived[None], beyond, -np.inf)
+    most = _greatest_offset(level, beyond, labels, starts, late, most_lost)
+    return temper, min(float(found[1]), most)
+
+
+def _greatest_offset(
+    level: NDArray[np.float64],
+    beyond: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    late: NDArray[np.bool_],
+    most_lost: float,
+) -> float:
+    """Return how far late classes may be favoured so that enough photos of others stay right."""
+    old = ~late[labels]
+    best = np.maximum.reduceat(level[old], starts, axis=1)
+    right = best.argmax(axis=1) == labels[old]
+    # Up to its margin a photo that is right stays so; those with the least are lost first.
+    margins = np.sort(best.max(axis=1)[right] - beyond[old][right].max(axis=1))
+    allowed = int(most_lost * old.sum())
+    return float(margins[allowed]) - 1e-6 if len(margins) > allowed else np.inf
 
 
 def _told(

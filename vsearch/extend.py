@@ -29,6 +29,7 @@ from vsearch.class_rows import (
 )
 from vsearch.class_statistics import (
     COUNTS,
+    MOST_LOST,
     evidence_of,
     fitted_balance,
     statistics_of,
@@ -244,7 +245,10 @@ def head_logits(bundle: Bundle, embeddings: NDArray[np.float32]) -> NDArray[np.f
 
 
 def recalibrated(
-    bundle: Bundle, embeddings: NDArray[np.float32], targets: NDArray[np.bool_]
+    bundle: Bundle,
+    embeddings: NDArray[np.float32],
+    targets: NDArray[np.bool_],
+    most_lost: float = MOST_LOST,
 ) -> Bundle:
     """Return the bundle with calibration and figures made anew on val; its parent stays.
 
@@ -255,9 +259,10 @@ def recalibrated(
         embeddings: of val photos, (n, dim) float32, unit rows; with none the default calibration
             is taken.
         targets: which labels they have, (n, labels) bool.
+        most_lost: the share of photos of trained labels that may be lost to labels that came later.
     """
     objective = objective_named(bundle.objective)
-    bundle = _rebalanced(bundle, embeddings, targets)
+    bundle = _rebalanced(bundle, embeddings, targets, most_lost)
     logits = head_logits(bundle, embeddings)
     calibration = objective.calibrate(logits, targets)
     figures: Mapping[str, float] = {}
@@ -269,7 +274,10 @@ def recalibrated(
 
 
 def _rebalanced(
-    bundle: Bundle, embeddings: NDArray[np.float32], targets: NDArray[np.bool_]
+    bundle: Bundle,
+    embeddings: NDArray[np.float32],
+    targets: NDArray[np.bool_],
+    most_lost: float,
 ) -> Bundle:
     """Return the bundle with its evidence as val has it; as it is where val tells nothing."""
     if ARRIVED not in bundle.weights or not statistics(bundle):
@@ -284,7 +292,9 @@ def _rebalanced(
     evidence = embeddings.astype(np.float64) @ weights.T + biases[None]
     usual = usual_balance(_photos(bundle))
     labels = targets.argmax(axis=1)
-    return balanced(bundle, *fitted_balance(level, evidence, arrived, labels, counts, usual))
+    return balanced(
+        bundle, *fitted_balance(level, evidence, arrived, labels, counts, usual, most_lost)
+    )
 
 
 def _plain_rows(bundle: Bundle, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:

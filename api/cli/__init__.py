@@ -19,6 +19,7 @@ from api.cli import (
     demo,
     doctor,
     evaluate,
+    extend,
     keys,
     models,
     search,
@@ -54,6 +55,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     "From catalogue to search": {
         "train": train.train,
         "build": build.build,
+        "extend": extend.extend,
         "evaluate": evaluate.evaluate,
         "audit": audit.audit,
         "versions": versions.versions,

@@ -1,0 +1,316 @@
+"""Extending a shop's model by the labels that its catalogue has and the model lacks.
+
+The network up to the embedding stays, and so do all embeddings: labels are learned from those that
+builds have kept, and a build of the same vectors puts the new model into service.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.build import BuildReport, build
+from indexer.candidates import newest_that_passes
+from indexer.gate import MAX_DROP, GateReport
+from indexer.handover import serving
+from indexer.judging import carry_over, val_embeddings
+from indexer.new_labels import NewLabels, Problem, new_labels, require_columns
+from indexer.pair import load_model
+from indexer.photo_vectors import photo_vectors
+from indexer.shop import Shop
+from indexer.unknown import confidence_of
+from vsearch.bundle import Bundle
+from vsearch.data import LabelledPhoto, TrainingData
+from vsearch.embed import Embedder, Predictions
+from vsearch.errors import ShopError
+from vsearch.extend import (
+    NewLabel,
+    new_label,
+    recalibrated,
+    with_labels,
+    with_statistics,
+)
+from vsearch.objectives import objective_named
+from vsearch.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class ExtendReport:
+    """What extending did.
+
+    Attributes:
+        model: model_fingerprint of the extended model; that in service where nothing was added.
+        parent: that of the model it was made of.
+        added: the new labels, with how many photos and class vectors each has.
+        problems: labels that were not added, and reservations about those that were.
+        embedded: photos that went through the network.
+        metrics: figures on val.
+        gate: what the gate says; None where nothing was added.
+        build: what the build did that put it into service; None likewise.
+        seconds: how long it took.
+    """
+
+    model: str
+    parent: str
+    added: tuple["AddedLabel", ...]
+    problems: tuple[Problem, ...]
+    embedded: int
+    metrics: dict[str, float]
+    gate: GateReport | None
+    build: BuildReport | None
+    seconds: float
+
+    @property
+    def serving(self) -> bool:
+        """Whether the extended model serves."""
+        return self.build is not None and self.build.model == self.model
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `vsearch extend --json` prints."""
+        return {
+            "model": self.model,
+            "parent": self.parent,
+            "added": [one.name for one in self.added],
+            "labels": [vars(one) for one in self.added],
+            "problems": [vars(one) for one in self.problems],
+            "embedded": self.embedded,
+            "metrics": self.metrics,
+            "serving": self.serving,
+            "gate": self.gate.to_json() if self.gate else None,
+            "version": self.build.version if self.build else None,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@dataclass(frozen=True)
+class AddedLabel:
+    """A label that was added, from how many photos, and how many class vectors it has."""
+
+    name: str
+    photos: int
+    vectors: int
+
+
+class CountingEmbedder(Embedder):
+    """Counts the photos that the network sees.
+
+    Attributes:
+        seen: how many so far.
+    """
+
+    seen = 0
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Embed and classify photos."""
+        self.seen += len(pixels)
+        return super().__call__(pixels)
+
+
+class Networks:
+    """The models that take part, each loaded once."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, CountingEmbedder] = {}
+
+    @property
+    def seen(self) -> int:
+        """How many photos went through any of them."""
+        return sum(one.seen for one in self._loaded.values())
+
+    def take(self, bundle: Bundle) -> CountingEmbedder:
+        """Return a model ready to run."""
+        name = bundle.model_fingerprint
+        return self._loaded.setdefault(name, CountingEmbedder(bundle))
+
+    def load(self, shop: Shop, model: str | None) -> CountingEmbedder:
+        """Return one of the shop's models.
+
+        Raises:
+            ShopError: there is none.
+            BundleError: it is damaged.
+        """
+        if model is None:
+            raise ShopError(f"{shop.path} has no index yet: run `vsearch build {shop.path}` first")
+        return self._loaded.get(model) or self.take(load_model(shop, model))
+
+
+def extend_shop(
+    shop: Shop, *, max_drop: float = MAX_DROP, progress: Progress = silent
+) -> ExtendReport:
+    """Add the labels that the catalogue has and the model in service lacks.
+
+    Args:
+        shop: a shop with an index.
+        max_drop: by how much the gate lets an old label get worse, as a share.
+        progress: told of the stage "embed" (photos that no build has embedded), and those of
+            `build`.
+
+    Raises:
+        ShopError: nothing is built yet.
+        DataError: the catalogue has nothing to learn from, or a model of this kind takes on no
+            further label.
+        BusyError: a training or a build is running.
+    """
+    started = time.monotonic()
+    with shop.lock("train"):
+        networks = Networks()
+        embedder = networks.load(shop, serving(shop).model)
+        bundle = embedder.bundle
+        require_columns(bundle.label_columns, bundle.objective)
+        found = new_labels(shop, bundle.labels, bundle.label_columns)
+        learned, problems = _learned(shop, embedder, found, progress)
+        extended, built = bundle, None
+        if learned:
+            extended = extended_bundle(
+                shop, embedder, found.data, learned, max_drop=max_drop, progress=progress
+            )
+            built = publish(shop, networks, bundle, extended, max_drop, progress)
+    return ExtendReport(
+        model=extended.model_fingerprint,
+        parent=bundle.model_fingerprint,
+        added=tuple(_added(one) for one in learned),
+        problems=problems,
+        embedded=networks.seen,
+        metrics=dict(extended.metrics),
+        gate=built.gate if built else None,
+        build=built,
+        seconds=time.monotonic() - started,
+    )
+
+
+def extended_bundle(
+    shop: Shop,
+    embedder: Embedder,
+    data: TrainingData,
+    learned: Sequence[NewLabel],
+    *,
+    max_drop: float,
+    progress: Progress,
+) -> Bundle:
+    """Return the model with further labels, calibrated on val.
+
+    Args:
+        shop: the shop.
+        embedder: its model.
+        data: the catalogue's labelled photos.
+        learned: the labels.
+        max_drop: the share of photos of the other labels that may be lost to these.
+        progress: told of the stage "judge", in val photos that no build has asked about.
+    """
+    bundle = _with_statistics(shop, embedder.bundle, data)
+    extended = with_labels(bundle, learned)
+    place = {label.name: index for index, label in enumerate(extended.labels)}
+    known = val_embeddings(shop, embedder, data.val, progress)
+    rows, targets = [], []
+    for photo in data.val:
+        own = [place[data.labels[at].name] for at in photo.labels if data.labels[at].name in place]
+        if photo.content_hash in known and own:
+            rows.append(known[photo.content_hash])
+            targets.append(np.isin(np.arange(len(place)), own))
+    told = {"labels": {one.label.name: _photos(one) for one in learned}, "val": len(rows)}
+    extended = replace(
+        extended,
+        parent=embedder.model_fingerprint,
+        training=dict(extended.training) | {"extended": told},
+    )
+    if not rows:
+        return extended
+    return recalibrated(extended, np.stack(rows), np.stack(targets), max_drop)
+
+
+def publish(
+    shop: Shop,
+    networks: Networks,
+    before: Bundle,
+    after: Bundle,
+    max_drop: float,
+    progress: Progress,
+) -> BuildReport:
+    """Let an extended model serve, if it passes the gate: with the same vectors, built anew.
+
+    Args:
+        shop: the shop; the caller holds its lock of training.
+        networks: what loads models.
+        before: the model in service.
+        after: the extended one, of the same embedding.
+        max_drop: by how much the gate lets an old label get worse.
+        progress: told of the stages of `build`.
+    """
+    after.save(shop.models)
+    if objective_named(after.objective).vector_axes:
+        network = networks.take(after)
+
+        def sure(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+            told = network.of_embeddings(embeddings)
+            return confidence_of(told, exclusive=network.objective.exclusive)
+
+        carry_over(shop, before.model_fingerprint, after.model_fingerprint, sure)
+    shop.set_trained_model(after.model_fingerprint)
+    choose = partial(newest_that_passes, load=networks.load, max_drop=max_drop, progress=progress)
+    return build(shop, choose=choose, progress=progress)
+
+
+def _learned(
+    shop: Shop, embedder: Embedder, found: NewLabels, progress: Progress
+) -> tuple[list[NewLabel], tuple[Problem, ...]]:
+    """Return the labels as their photos show them, and all problems."""
+    photos = {label: found.train_of(label) for label in found.added}
+    wanted = [photo for own in photos.values() for photo in own]
+    known, failures = embed_all(shop, embedder, wanted, progress)
+    learned, problems = [], list(found.problems)
+    for label, own in photos.items():
+        rows = [known[photo.content_hash] for photo in own if photo.content_hash in known]
+        if rows:
+            learned.append(new_label(found.data.labels[label], np.stack(rows)))
+            continue
+        name, why = found.data.labels[label].name, failures[own[0].content_hash]
+        problems = [one for one in problems if one.label != name]
+        problems.append(Problem(name, f"none of its {len(own)} photos can be used: {why}"))
+    return learned, tuple(problems)
+
+
+def embed_all(
+    shop: Shop, embedder: Embedder, photos: Sequence[LabelledPhoto], progress: Progress
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
+    """Return embeddings by content hash; photos that no build has embedded are embedded.
+
+    Returns:
+        The embeddings, and the reasons by hash of photos that cannot be used.
+    """
+    name = embedder.embedding_fingerprint
+    hashes = list({photo.content_hash for photo in photos})
+    missing = set(shop.catalogue.missing_embeddings(name, hashes))
+    todo = {photo.content_hash: photo for photo in photos if photo.content_hash in missing}
+    failures: list[tuple[LabelledPhoto, str]] = []
+    done = 0
+    for batch, vectors in photo_vectors(shop, embedder, list(todo.values()), failures):
+        rows = list(zip((photo.content_hash for photo in batch), vectors, strict=True))
+        shop.catalogue.put_embeddings(name, rows)
+        done += len(batch)
+        progress("embed", done, len(todo))
+    told = {photo.content_hash: reason for photo, reason in failures}
+    return shop.catalogue.embeddings(name, hashes), told
+
+
+def _with_statistics(shop: Shop, bundle: Bundle, data: TrainingData) -> Bundle:
+    """Return the model with statistics of its classes, from photos that builds have embedded."""
+    place = {label.name: index for index, label in enumerate(bundle.labels)}
+    own = {p.content_hash: place.get(data.labels[p.labels[0]].name) for p in data.train}
+    wanted = [content for content, label in own.items() if label is not None]
+    known = shop.catalogue.embeddings(bundle.embedding_fingerprint, wanted)
+    if not known:
+        return bundle
+    labels = np.array([own[content] for content in known], np.int64)
+    return with_statistics(bundle, np.stack(list(known.values())), labels)
+
+
+def _photos(one: NewLabel) -> int:
+    return 0 if one.embeddings is None else len(one.embeddings)
+
+
+def _added(one: NewLabel) -> AddedLabel:
+    return AddedLabel(one.label.name, _photos(one), len(one.vectors))

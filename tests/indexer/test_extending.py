@@ -1,0 +1,198 @@
+"""A shop's model learns the labels that its catalogue has got since, from what builds have kept."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from indexer import candidates
+from indexer.build import build
+from indexer.extending import extend_shop
+from indexer.records import ItemRow
+from indexer.search import Searcher
+from indexer.shop import Shop
+from indexer.versions import IndexVersion
+from tests.indexer.bundled_shop import tiny_bundle
+from tests.indexer.tiny_network import offer_tiny
+from tests.indexer.tiny_shop import item_row, painted, photo_row
+from vsearch.bundle import Bundle
+from vsearch.data import Label
+from vsearch.embed import Embedder
+from vsearch.errors import DataError, ShopError
+
+OLD = (("Fruit", "Apple"), ("Dairy", "Milk"))
+PEAR, LEEK = ("Fruit", "Pear"), ("Vegetables", "Leek")
+NAMES = ["Fruit > Pear", "Vegetables > Leek"]
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer_tiny(monkeypatch)
+
+
+def use(shop: Shop, bundle: Bundle) -> None:
+    bundle.save(shop.models)
+    shop.set_trained_model(bundle.model_fingerprint)
+
+
+def old_model() -> Bundle:
+    return replace(tiny_bundle(), labels=tuple(Label(" > ".join(path), path) for path in OLD))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A built shop of two labels that the model knows, and ten photos each of two others."""
+    (tmp_path / "source").mkdir()
+    with Shop.create(tmp_path / "shop") as shop:
+        add(shop, {f"old-{i}": (OLD[i % 2], [i]) for i in range(12)})
+        use(shop, old_model())
+        build(shop)
+        add(shop, {f"new-{i}": ((PEAR, LEEK)[i % 2], [100 + i]) for i in range(20)})
+        build(shop)
+        yield shop
+
+
+def add(shop: Shop, items: dict[str, tuple[tuple[str, ...], list[int]]]) -> None:
+    folder = shop.path.parent / "source"
+    shop.catalogue.upsert_items([item_row(folder, name, *own) for name, own in items.items()])
+
+
+def vectors(shop: Shop) -> NDArray[np.float32]:
+    name = shop.current().index
+    assert name is not None
+    return np.array(IndexVersion.open(shop.indexes / name).vectors)
+
+
+def test_new_labels_are_learned_without_the_network(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, rows = shop.current(), vectors(shop)
+
+    def never(*_: object) -> None:
+        raise AssertionError("a photo went through the network")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Embedder, "__call__", never)
+        report = extend_shop(shop, max_drop=1.0)
+    assert [one.name for one in report.added] == NAMES
+    assert (report.embedded, report.parent, report.serving) == (0, before.model, True)
+    assert shop.current().model == shop.trained_model() == report.model != before.model
+    np.testing.assert_array_equal(vectors(shop), rows)
+    model = Bundle.load(shop.models / report.model)
+    assert [label.name for label in model.labels] == [" > ".join(path) for path in OLD] + NAMES
+    assert model.parent == before.model
+    assert model.training["extended"]["labels"].keys() == set(NAMES)
+    document = report.to_json()
+    assert (document["added"], document["embedded"]) == (NAMES, 0)
+    assert document["seconds"] > 0
+    assert Searcher.open(shop).search(painted(100)).labels
+
+
+def test_what_is_known_already_is_not_added_again(shop: Shop) -> None:
+    first = extend_shop(shop, max_drop=1.0)
+    current = shop.current()
+    again = extend_shop(shop, max_drop=1.0)
+    assert (again.added, again.problems) == ((), ())
+    assert again.model == again.parent == first.model
+    assert (again.serving, again.gate, shop.current()) == (False, None, current)
+
+
+def test_labels_come_later_still(shop: Shop) -> None:
+    extend_shop(shop, max_drop=1.0)
+    add(shop, {f"soap-{i}": (("Soap",), [200 + i]) for i in range(8)})
+    build(shop)
+    report = extend_shop(shop, max_drop=1.0)
+    assert [one.name for one in report.added] == ["Soap"]
+    assert report.embedded == 0
+    assert len(Bundle.load(shop.models / report.model).labels) == 5
+
+
+def test_one_photo_is_enough(shop: Shop) -> None:
+    add(shop, {"soap": (("Soap",), [200])})
+    build(shop)
+    report = extend_shop(shop, max_drop=1.0)
+    assert [one.photos for one in report.added if one.name == "Soap"] == [1]
+
+
+def test_photos_that_no_build_has_embedded_are(shop: Shop) -> None:
+    add(shop, {f"soap-{i}": (("Soap",), [200 + i]) for i in range(3)})
+    report = extend_shop(shop, max_drop=1.0)
+    assert "Soap" in [one.name for one in report.added]
+    assert report.embedded == 3
+
+
+def test_bad_labels_are_named_and_the_rest_goes_on(shop: Shop) -> None:
+    add(shop, {"alike": (("fruit", "PEAR "), [201]), "milk": (("dairy", "milk"), [202])})
+    item = shop.catalogue.get("old-0")
+    assert item is not None
+    bare = ItemRow("bare", "Bare", ("Bare",), ())
+    shop.catalogue.upsert_items([bare])
+    add(shop, {"soap": (("Soap",), [203])})
+    build(shop)
+    (shop.path.parent / "source" / "203.png").unlink()
+    report = extend_shop(shop, max_drop=1.0)
+    assert [one.name for one in report.added] == [
+        NAMES[0],
+        "Soap",
+        NAMES[1],
+    ]  # embedded before it went
+    told = {one.label: one for one in report.problems if not one.added}
+    assert set(told) == {"fruit > PEAR ", "dairy > milk", "Bare"}
+    assert "differs from “Fruit > Pear” only in case or spaces" in told["fruit > PEAR "].reason
+    assert "differs from “Dairy > Milk”" in told["dairy > milk"].reason
+    assert "none of its 1 item (bare) has a photo of split train" in told["Bare"].reason
+    rare = [one.label for one in report.problems if one.added]
+    assert "Soap" in rare
+
+
+def test_a_label_whose_photos_have_all_gone_is_not_added(shop: Shop) -> None:
+    add(shop, {"soap": (("Soap",), [203])})
+    (shop.path.parent / "source" / "203.png").unlink()
+    report = extend_shop(shop, max_drop=1.0)
+    assert [one.name for one in report.added] == NAMES
+    (problem,) = [one for one in report.problems if one.label == "Soap"]
+    assert not problem.added
+    assert "none of its 1 photos can be used" in problem.reason
+
+
+def test_val_photos_are_not_learned_from(shop: Shop) -> None:
+    source = shop.path.parent / "source"
+    for name, seed in (("new-0", 300), ("new-1", 301), ("old-0", 302)):
+        item = shop.catalogue.get(name)
+        assert item is not None
+        shop.catalogue.upsert_further(item.key, photo_row(source, seed, split="val"))
+        shop.catalogue.upsert_further(item.key, photo_row(source, 50 + seed, split="test"))
+    report = extend_shop(shop, max_drop=1.0)
+    assert {one.name: one.photos for one in report.added} == dict.fromkeys(NAMES, 10)
+    assert Bundle.load(shop.models / report.model).training["extended"]["val"] == 3
+    assert report.embedded == 3  # the build before knew of none of them
+
+
+def test_a_gate_that_refuses_leaves_the_old_model_in_service(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = candidates.judge_candidate
+
+    def refuse(*args: object, **options: object) -> object:
+        report = judge(*args, **options)  # type: ignore[arg-type]
+        return replace(report, terms="nothing")
+
+    monkeypatch.setattr(candidates, "judge_candidate", refuse)
+    before = shop.current()
+    report = extend_shop(shop)
+    assert not report.serving
+    assert shop.current().model == before.model
+    assert shop.trained_model() == report.model  # a candidate
+
+
+def test_shops_that_cannot_be_extended_are_refused(tmp_path: Path, shop: Shop) -> None:
+    with Shop.create(tmp_path / "empty") as empty, pytest.raises(ShopError, match="has no index"):
+        extend_shop(empty)
+    bundle = replace(old_model(), label_columns=())
+    use(shop, bundle)
+    build(shop, embedder=Embedder(bundle))
+    with pytest.raises(DataError, match="labels of no column: there is nothing to extend"):
+        extend_shop(shop)
