@@ -42,6 +42,7 @@ class Guarded:
 
     methods: frozenset[str]
     path: re.Pattern[str]
+    told: str  # the path as logs and metrics tell it
     needs: tuple[Needs, ...]
 
     @classmethod
@@ -49,7 +50,7 @@ class Guarded:
         """Return the guarded routes of routers, in the order in which they are matched."""
         routes = (route for router in routers for route in router.routes)
         return [
-            cls(frozenset(route.methods or ()), route.path_regex, tuple(found))
+            cls(frozenset(route.methods or ()), route.path_regex, route.path_format, tuple(found))
             for route in routes
             if isinstance(route, APIRoute) and (found := needs_of(route.dependencies))
         ]
@@ -125,6 +126,7 @@ class Gate:
         path = path_of(scope)
         for one in self._guarded:
             if scope["method"] in one.methods and one.path.match(path):
+                scope["state"]["route"] = one.told
                 return one.needs
         return ()
 

@@ -110,7 +110,8 @@ class RequestLog:
 def route_of(scope: Scope) -> str:
     """Return the route's own path, such as `/v1/items/{item_id}`: few, however many are asked."""
     path = getattr(scope.get("route"), "path_format", None)
-    return path if isinstance(path, str) else "none"
+    # One that was refused at the gate has not come as far as its route.
+    return path if isinstance(path, str) else str(scope.get("state", {}).get("route", "none"))
 
 
 def _method(scope: Scope) -> str:

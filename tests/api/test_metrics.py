@@ -70,6 +70,8 @@ class TestCounts:
         told = values(client)
         for reason in ("not_an_image", "unknown-item", "unauthorized"):
             assert told[f'vsearch_refused_total{{reason="{reason}"}}'] == 1
+        route = 'route="/v1/items/{item_id}"'  # known, though it was refused before it came there
+        assert told[f'vsearch_requests_total{{method="DELETE",{route},status="401"}}'] == 1
 
     def test_the_shop_is_looked_up_when_it_is_asked_for(
         self, client: TestClient, shop: Shop
