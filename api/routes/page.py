@@ -31,6 +31,12 @@ def page() -> FileResponse:
     return FileResponse(FILES / "index.html", headers={"Cache-Control": CACHING})
 
 
+@router.get("/staff")
+def staff() -> FileResponse:
+    """Return the staff's view; what it shows needs an admin's key."""
+    return FileResponse(FILES / "staff.html", headers={"Cache-Control": CACHING})
+
+
 def install(app: FastAPI) -> None:
     """Let an app serve the page's files."""
     app.mount("/static", Files(directory=FILES), name="static")
