@@ -49,7 +49,7 @@ def test_every_command_says_what_it_does() -> None:
     assert set(names) == {
         "init", "import", "train", "build", "evaluate", "audit", "classify", "search", "similar",
         "status", "versions", "rollback", "serve", "demo", "doctor", "backup", "restore",
-        "upsert", "delete", "models", "promote", "keys",
+        "upsert", "delete", "models", "promote", "keys", "extend",
     }  # fmt: skip
     for name in names:
         result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "100"})
