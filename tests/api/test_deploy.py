@@ -12,7 +12,7 @@ import pytest
 from api.settings import ServerSettings
 from api.settings_sources import find_settings
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parents[2] / "api/deploy"
 UNIT = DEPLOY / "vsearch.service"
 
 
