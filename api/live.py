@@ -57,6 +57,8 @@ class LivePair:
         limits: how much is done at once.
         listener: told of what happens.
         held: photos that are held now.
+        settled: called once another network has taken over, in the thread that has loaded it; a
+            process that serves for long lets it be `api.long_lived.settle`.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class LivePair:
         self.limits = limits or Limits()
         self.listener = listener or Listener()
         self.held = 0
+        self.settled: Callable[[], None] = lambda: None
         self._shop = shop
         self._load = load
         self._workers = Workers.start(self.limits.decoders, self.limits.searchers)
@@ -208,10 +211,13 @@ class LivePair:
             told=self.listener.passed,
         )
 
-    def _replace(self, new: Pair | None) -> None:
+    def _replace(self, new: Pair) -> None:
         old, self._pair = self._pair, new
         if old is not None:
             old.lease.leave()
+        if old is None or old.network is not new.network:
+            del old
+            self.settled()
 
     def _stop(self) -> None:
         pair, self._pair = self._pair, None

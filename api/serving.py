@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from api import logs
+from api.long_lived import settle
 from api.settings import ServerSettings
 from indexer.shop import Shop
 
@@ -53,7 +54,9 @@ def make_app() -> "FastAPI":
 
     settings = ServerSettings.model_validate_json(os.environ[SETTINGS_VARIABLE])
     logs.configure(settings)
-    return create_app(settings)
+    app = create_app(settings)
+    app.state.live.settled = settle
+    return app
 
 
 @contextmanager
