@@ -8,20 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import anyio.to_thread
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from api.fetching import fetch_photo
 from api.problems import Kind, ProblemError
 from api.schemas.asking import PhotoAsked, PhotoSent
+from api.settings import ServerSettings
 
 MAX_FIELDS = 200
 MAX_FIELD_BYTES = 64 * 1024
 FORM, JSON = "multipart/form-data", "application/json"
 _PLAIN_FORM = "application/x-www-form-urlencoded"
 
-_MISSING = {"type": "missing", "loc": ("body", "photo"), "msg": "Field required, a file"}
+_MISSING = {"type": "missing", "loc": ("body", "photo"), "msg": "Field required, a photo's file"}
 
 Asked = TypeVar("Asked", bound=PhotoAsked)
 
@@ -78,6 +81,8 @@ class Body(Generic[Asked]):
             wanted = f"{FORM} or {JSON}" if self.sent else FORM
             told = f"The body is {kind or 'of no type'}, expected {wanted} with a field “photo”."
             raise ProblemError(415, Kind.INVALID_REQUEST, told)
+        if not read.photos:
+            read = await _fetched(request, read, max_bytes)
         for name, data in read.photos:
             if len(data) > max_bytes:
                 told = f"The photo {name} has {len(data):,} bytes; at most {max_bytes:,} are taken."
@@ -87,7 +92,8 @@ class Body(Generic[Asked]):
     async def _of_form(self, form: FormData) -> Read[Asked]:
         files = [part for part in form.getlist("photo") if isinstance(part, UploadFile)]
         photos = [(file.filename or "photo", await file.read()) for file in files]
-        missing = [] if photos else [_MISSING]
+        named = bool(photos or form.get("photo_url"))
+        missing = [] if named else [_MISSING]
         try:
             asked = self.asked.model_validate(_fields(self.asked, form))
         except ValidationError as error:
@@ -104,7 +110,10 @@ class Body(Generic[Asked]):
         except ValidationError as error:
             raise RequestValidationError(_faults(error)) from error
         fields = told.model_dump(exclude={"photo"}, exclude_unset=True)
-        return Read([("photo", told.photo)], self.asked.model_construct(**fields))
+        asked = self.asked.model_construct(**fields)
+        if told.photo is None and asked.photo_url is None:
+            raise RequestValidationError([_MISSING])
+        return Read([] if told.photo is None else [("photo", told.photo)], asked)
 
     def openapi(self) -> dict[str, Any]:
         """Return the description of the body, for `openapi_extra` of a route."""
@@ -119,13 +128,25 @@ class Body(Generic[Asked]):
         form = form | {
             "title": f"{form['title']}Form",
             "properties": {"photo": photo, **form["properties"]},
-            "required": ["photo", *form.get("required", ())],
+            "required": list(form.get("required", ())),
         }
         content: dict[str, Any] = {FORM: {"schema": form}}
         if self.sent is not None:
             told = self.sent.model_json_schema(ref_template="#/components/schemas/{model}")
             content[JSON] = {"schema": told}
         return {"requestBody": {"required": True, "content": content}}
+
+
+async def _fetched(request: Request, read: Read[Asked], max_bytes: int) -> Read[Asked]:
+    """Return a request with the photo that it names by URL.
+
+    Raises:
+        ProblemError: 422, it may not or cannot be fetched.
+    """
+    url = read.asked.photo_url or ""
+    settings: ServerSettings = request.app.state.settings
+    data = await anyio.to_thread.run_sync(fetch_photo, settings, max_bytes, url)
+    return Read([(url, data)], read.asked)
 
 
 def _fields(model: type[BaseModel], form: FormData) -> dict[str, object]:

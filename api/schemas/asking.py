@@ -25,13 +25,19 @@ class PhotoAsked(BaseModel):
         examples=["0.1,0.2,0.5,0.5"],
     )
 
-    @field_validator("crop", mode="before")
+    photo_url: Annotated[str, Field(max_length=2000)] | None = Field(
+        None,
+        description="In place of a photo: where it lies. Servers fetch from hosts they allow alone.",
+        examples=[None],
+    )
+
+    @field_validator("crop", "photo_url", mode="before")
     @classmethod
-    def _written(cls, crop: object) -> object:
-        """Take a list of four numbers as well, which JSON has and a form has not."""
-        if isinstance(crop, list):
-            return ",".join(str(part) for part in crop)
-        return crop or None
+    def _written(cls, value: object) -> object:
+        """Take four numbers for a crop as well, which JSON has, and an empty field for none."""
+        if isinstance(value, list):
+            return ",".join(str(part) for part in value)
+        return value or None
 
 
 class SearchAsked(PhotoAsked):
@@ -100,7 +106,9 @@ class SearchAsked(PhotoAsked):
 class PhotoSent(BaseModel):
     """A photo in JSON."""
 
-    photo: Base64Bytes = Field(description="The photo's file in base64.")
+    photo: Base64Bytes | None = Field(
+        None, description="The photo's file in base64; null where `photo_url` says where it lies."
+    )
 
 
 class SearchSent(SearchAsked, PhotoSent):

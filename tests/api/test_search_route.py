@@ -229,3 +229,20 @@ def test_reasons_of_a_trained_model(trained: Path) -> None:
         picture(hit["query"]).verify()
         unknown = client.post("/v1/explain", files=files, data={"item_id": ["none"]})
         assert unknown.status_code == 404
+
+
+def test_no_url_is_fetched_unless_the_server_allows_it(
+    client: TestClient, serve: Serve, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"photo_url": "https://cdn.example/photo.png", "top_k": 1}
+    for refused in (
+        client.post("/v1/search", json=asked),
+        client.post("/v1/search", files={"photo_url": (None, asked["photo_url"])}),
+        serve(shop.path, fetch_hosts=("other.example",)).post("/v1/search", json=asked),
+    ):
+        assert refused.status_code == 422
+        assert refused.json()["type"] == "/problems/fetch-refused"
+    monkeypatch.setattr("indexer.remote.Fetcher.fetch", lambda _self, _url: painted(5))
+    allowed = serve(shop.path, fetch_hosts=("cdn.example",))
+    assert ids(allowed.post("/v1/search", json=asked).json()) == ["shirt 5"]
+    assert client.post("/v1/search", json={"top_k": 1}).json()["errors"][0]["field"] == "photo"
