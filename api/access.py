@@ -58,7 +58,7 @@ class Needs:
     def __init__(self, scope: Scope, open_by: Opening | None) -> None:
         self.scope, self.open_by = scope, open_by
 
-    def __call__(
+    async def __call__(
         self,
         request: Request,
         _bearer: Annotated[object, Security(BEARER)] = None,
