@@ -27,7 +27,7 @@ class PhotoAsked(BaseModel):
 
     photo_url: Annotated[str, Field(max_length=2000)] | None = Field(
         None,
-        description="In place of a photo: where it lies. Servers fetch from hosts they allow alone.",
+        description="In place of a photo: where it lies. Fetched from allowed hosts alone.",
         examples=[None],
     )
 
