@@ -42,12 +42,16 @@ export class Asked {
     return query.toString();
   }
 
-  /** Put it into the address bar, as a new entry of the history where it is a new question. */
-  write({ replace = false } = {}) {
+  /**
+   * Put it into the address bar, as a new entry of the history where it is a new question.
+   * @param photo the mark of the photo that is searched with, null without one.
+   */
+  write({ replace = false, photo = null } = {}) {
     const query = this.written();
+    const same = location.search === (query ? `?${query}` : "") && photo === (history.state?.photo ?? null);
+    if (same) return;
     const url = query ? `?${query}` : location.pathname;
-    if (`?${query}` === location.search || (!query && !location.search)) return;
-    history[replace ? "replaceState" : "pushState"](null, "", url);
+    history[replace ? "replaceState" : "pushState"](photo ? { photo } : null, "", url);
   }
 
   get filtered() {
@@ -77,9 +81,27 @@ export class Asked {
     this.page = 1;
   }
 
+  /** Return what narrows the items, each as a text with a function that takes it away. */
+  narrowings(fields) {
+    const name = (field) => fields.get(field)?.display_name ?? field;
+    const found = this.categories.map((path) => [path.split(" > ").at(-1), () => this.toggleCategory(path)]);
+    for (const [field, values] of this.values) {
+      for (const value of values) {
+        const told = { true: "yes", false: "no" }[fields.get(field)?.kind === "bool" ? value : ""] ?? value;
+        found.push([`${name(field)}: ${told}`, () => this.toggleValue(field, value)]);
+      }
+    }
+    for (const [field, [low, high]] of this.ranges) {
+      const told = low === null ? `up to ${high}` : high === null ? `from ${low}` : `${low} – ${high}`;
+      found.push([`${name(field)}: ${told}`, () => this.setRange(field, null, null)]);
+    }
+    if (this.text) found.push([`“${this.text}”`, () => { this.text = ""; this.page = 1; }]);
+    return found;
+  }
+
   setRange(field, low, high) {
     if (low === null && high === null) this.ranges.delete(field);
-    else this.ranges.set(field, [low, high]);
+    else this.ranges.set(field, low !== null && high !== null && low > high ? [high, low] : [low, high]);
     this.page = 1;
   }
 

@@ -19,6 +19,7 @@ export async function takePhoto(taken, failed) {
   const video = h("video", { autoplay: true, muted: true, playsinline: true });
   video.muted = true;
   video.srcObject = stream;
+  const ready = () => { button.disabled = false; button.focus(); };
   const stop = () => stream.getTracks().forEach((track) => track.stop());
   const shoot = async () => {
     const canvas = document.createElement("canvas");
@@ -28,9 +29,10 @@ export async function takePhoto(taken, failed) {
     dialog.close();
     if (blob) taken(blob);
   };
+  const button = h("button", { class: "primary", type: "button", disabled: true, onclick: shoot }, "Take the photo");
   dialog.replaceChildren(video, h("div", { class: "end" },
-    h("button", { class: "quiet", type: "button", onclick: () => dialog.close() }, "Cancel"),
-    h("button", { class: "primary", type: "button", onclick: shoot }, "Take the photo")));
+    h("button", { class: "quiet", type: "button", onclick: () => dialog.close() }, "Cancel"), button));
+  video.addEventListener("loadeddata", ready, { once: true });
   dialog.addEventListener("close", stop, { once: true });
   dialog.showModal();
 }

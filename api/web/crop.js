@@ -19,34 +19,42 @@ export class Cropper {
     this.box = { ...WHOLE };
   }
 
-  /** Show a photo, cropped as it was or not at all. */
-  show(url, crop = null) {
+  /**
+   * Show a photo.
+   * @param photo `url`, `width` and `height` in pixels, `crop` as it was or null.
+   */
+  show({ url, width, height, crop }) {
+    clearTimeout(this.told);
+    this.held = null;
     this.box = crop ? { ...crop } : { ...WHOLE };
-    this.shade = h("div", { class: "crop-shade", onpointerdown: (event) => this.draw(event) });
+    this.dim = h("div", { class: "crop-dim" });
+    this.shade = h("div", { class: "crop-shade", onpointerdown: (event) => this.draw(event) }, this.dim);
     this.frame = h("div", {
-      class: "crop-box", role: "group", tabindex: "0",
+      class: "crop-box", role: "group", tabindex: "0", "aria-roledescription": "crop rectangle",
       "aria-label": "The part of the photo that is searched with. Arrow keys move it, with shift " +
-        "they make it larger or smaller.",
+        "they make it larger or smaller, Escape takes the whole photo.",
       onpointerdown: (event) => this.move(event),
       onkeydown: (event) => this.key(event),
-    });
-    for (const corner of CORNERS) {
-      this.frame.append(h("span", {
-        class: "crop-handle", "data-corner": corner.join(" "),
-        onpointerdown: (event) => this.stretch(event, corner),
-      }));
-    }
-    this.shade.append(this.frame);
-    this.reset = h("button", {
-      class: "link", type: "button", onclick: () => this.let(WHOLE),
-    }, "Whole photo");
+    }, CORNERS.map((corner) => h("span", {
+      class: `crop-handle ${corner.join(" ")}`, onpointerdown: (event) => this.stretch(event, corner),
+    })));
+    this.reset = h("button", { class: "link", type: "button", onclick: () => this.let(WHOLE) }, "Use the whole photo");
     this.hint = h("span", {}, "Drag a rectangle around the product");
-    const image = h("img", { src: url, alt: "Your photo" });
+    const size = width ? { width, height } : {};
+    const unseen = () => this.place.replaceChildren(
+      h("p", { class: "unseen" }, "This browser cannot show the photo; the shop looks at it all the same."));
     this.place.replaceChildren(
-      h("div", { class: "crop-photo" }, image, this.shade),
+      h("div", { class: "crop-photo" },
+        h("img", { src: url, alt: "Your photo", draggable: "false", onerror: unseen, ...size }), this.shade, this.frame),
       h("figcaption", {}, this.hint, this.reset),
     );
     this.lay();
+  }
+
+  /** Show the photo of an item, which is not cropped. */
+  showItem(url, title) {
+    clearTimeout(this.told);
+    this.place.replaceChildren(...(url ? [h("img", { src: url, alt: title, width: 384, height: 384 })] : []));
   }
 
   get crop() {
@@ -57,12 +65,7 @@ export class Cropper {
   lay() {
     const { x, y, width, height } = this.box;
     for (const [name, value] of Object.entries({ left: x, top: y, width, height })) {
-      this.frame.style[name] = `${100 * value}%`;
-    }
-    for (const handle of this.frame.children) {
-      const [across, down] = handle.dataset.corner.split(" ");
-      handle.style.left = across === "left" ? "0" : "100%";
-      handle.style.top = down === "top" ? "0" : "100%";
+      this.frame.style[name] = this.dim.style[name] = `${100 * value}%`;
     }
     this.frame.classList.toggle("whole", this.crop === null);
     this.reset.hidden = this.crop === null;
@@ -70,6 +73,7 @@ export class Cropper {
   }
 
   let(box) {
+    if (this.reset === document.activeElement) this.frame.focus(); // the button goes
     this.box = { ...box };
     this.lay();
     this.changed(this.crop);
@@ -80,24 +84,32 @@ export class Cropper {
     return [clamp((event.clientX - left) / width, 0, 1), clamp((event.clientY - top) / height, 0, 1)];
   }
 
-  /** Follow a pointer until it is lifted, then tell the crop. */
+  /** Follow a pointer until it is lifted, then tell the crop; a second finger changes nothing. */
   follow(event, moved) {
     event.preventDefault();
     event.stopPropagation();
-    const before = JSON.stringify(this.box);
-    this.shade.setPointerCapture(event.pointerId);
-    const move = (next) => { moved(this.point(next)); this.lay(); };
-    const end = () => {
-      this.shade.removeEventListener("pointermove", move);
-      this.shade.removeEventListener("pointerup", end);
-      this.shade.removeEventListener("pointercancel", end);
+    if (this.held || event.button > 0) return;
+    const { shade, box } = this;
+    const before = { ...box };
+    this.held = event.pointerId;
+    this.frame.focus({ preventScroll: true });
+    shade.setPointerCapture(event.pointerId);
+    const gone = new AbortController();
+    const on = (kind, does) => shade.addEventListener(kind, (next) => {
+      if (next.pointerId === event.pointerId) does(next);
+    }, { signal: gone.signal });
+    const end = (last) => {
+      gone.abort();
+      if (this.shade !== shade) return; // another photo has come
+      this.held = null;
+      if (last === "cancelled") this.box = before;
       if (this.box.width < LEAST || this.box.height < LEAST) this.box = { ...WHOLE };
       this.lay();
-      if (JSON.stringify(this.box) !== before) this.changed(this.crop);
+      if (JSON.stringify(this.box) !== JSON.stringify(before)) this.changed(this.crop);
     };
-    this.shade.addEventListener("pointermove", move);
-    this.shade.addEventListener("pointerup", end);
-    this.shade.addEventListener("pointercancel", end);
+    on("pointermove", (next) => { moved(this.point(next)); this.lay(); });
+    on("pointerup", end);
+    on("pointercancel", () => end("cancelled"));
   }
 
   span([ax, ay], [bx, by]) {
@@ -130,6 +142,7 @@ export class Cropper {
   key(event) {
     const steps = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
     const step = steps[event.key];
+    if (event.key === "Escape" && this.crop) this.let(WHOLE);
     if (!step) return;
     event.preventDefault();
     const box = { ...this.box };

@@ -30,6 +30,15 @@ export function icon(name) {
 
 export const byId = (id) => document.getElementById(id);
 
+/** Show something anew, and leave the focus where it was: on what has the same `data-key`. */
+export function keepFocus(place, render) {
+  const held = document.activeElement;
+  const key = place.contains(held) ? held.dataset.key : null;
+  render();
+  if (!key) return;
+  [...place.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key)?.focus({ preventScroll: true });
+}
+
 let hiding = 0;
 /** Say something in passing. */
 export function toast(text) {
@@ -40,12 +49,12 @@ export function toast(text) {
   hiding = setTimeout(() => place.classList.remove("shown"), 2600);
 }
 
-/** Return a probability as people read it: 93 %, but never 100 % for what is not certain. */
+/** Return a probability as people read it: 93%, but never 100 % for what is not certain. */
 export function percent(share) {
   const rounded = Math.round(100 * share);
-  if (rounded >= 100 && share < 1) return "> 99 %";
-  if (rounded <= 0 && share > 0) return "< 1 %";
-  return `${rounded} %`;
+  if (rounded >= 100 && share < 1) return "> 99%";
+  if (rounded <= 0 && share > 0) return "< 1%";
+  return `${rounded}%`;
 }
 
 const NUMBER = new Intl.NumberFormat();

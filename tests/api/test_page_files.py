@@ -49,9 +49,22 @@ def test_files_are_asked_about_and_not_sent_again(client: TestClient) -> None:
     assert client.get("/static/%2e%2e/app.py").status_code == 404
 
 
-def test_the_first_paint_is_light(client: TestClient) -> None:
-    sizes = [path.stat().st_size for path in FILES.iterdir() if path.is_file()]
-    assert sum(sizes) < 100_000
+def _loaded(name: str, found: set[str]) -> set[str]:
+    """Return the files that a file loads with itself, and those in turn."""
+    if name not in found:
+        found.add(name)
+        text = (FILES / name).read_text()
+        named = r'from "\./([^"]+)"|(?:src|href)="static/([^"#]+)|"(icons\.svg)"'
+        for parts in re.findall(named, text):
+            _loaded(next(filter(None, parts)), found)
+    return found
+
+
+@pytest.mark.parametrize("page", ["index.html", "staff.html"])
+def test_the_first_paint_is_light(page: str) -> None:
+    loaded = _loaded(page, set())
+    assert {"tokens.css", "icons.svg", "api.js"} < loaded
+    assert sum((FILES / name).stat().st_size for name in loaded) < 100_000
 
 
 def test_the_shop_and_its_limits(client: TestClient, serve: Serve) -> None:
