@@ -3,8 +3,9 @@
 Both models are asked about the same photos. The candidate is refused where all photos together, or
 those of an old label, are recognised less often than before by more than is allowed. Labels have
 few held-out photos, a dozen or four: one of four is 25 points. A drop therefore counts only where
-chance alone would bring one like it less than one time in twenty, and a label with fewer photos
-than can ever show that is not judged by itself; its photos count among all.
+chance alone would bring one like it less than one time in twenty, and the drop of any one of the
+labels no oftener than that. A label with fewer photos than can ever show it is not judged by
+itself; its photos count among all.
 """
 
 from collections.abc import Sequence

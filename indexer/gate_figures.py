@@ -32,6 +32,7 @@ class Change:
         before: the figure with the model in service, 0..1.
         after: the same with the candidate.
         chance: how often chance alone would bring such a drop.
+        least: how often it would bring the worst that these photos could have shown.
     """
 
     label: str | None
@@ -39,6 +40,7 @@ class Change:
     before: float
     after: float
     chance: float
+    least: float
 
     @property
     def drop(self) -> float:
@@ -49,9 +51,9 @@ class Change:
         """Say whether the drop is larger than is allowed, rounding apart."""
         return self.drop > max_drop + 1e-9
 
-    def refuses(self, max_drop: float) -> bool:
-        """Say whether the drop is too large, and more than chance alone brings."""
-        return self.photos >= ENOUGH and self.drops(max_drop) and self.chance <= CHANCE
+    def refuses(self, max_drop: float, level: float = CHANCE) -> bool:
+        """Say whether the drop is too large, and chance brings it no oftener than `level`."""
+        return self.photos >= ENOUGH and self.drops(max_drop) and self.chance <= level
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,20 @@ class Changes:
 
     overall: Change | None
     labels: tuple[Change, ...]
+
+    @property
+    def level(self) -> float:
+        """How seldom chance may bring the drop of one label, so that it seldom brings any.
+
+        Of a hundred labels chance makes some look worse. The level is divided by the labels that
+        could reach it at all (Tarone, A modified Bonferroni method for discrete data, 1990), so
+        that those whose photos both models take for the same cost the others nothing.
+        """
+        able = sorted(one.least for one in self.labels if one.photos >= ENOUGH)
+        for tests in range(1, len(able) + 1):
+            if sum(least <= CHANCE / tests for least in able) <= tests:
+                return CHANCE / tests
+        return CHANCE
 
 
 NO_CHANGES = Changes(None, ())
@@ -88,7 +104,8 @@ def share_changes(old: Sequence[str], truth: Names, before: Names, after: Names)
         first, second = right["before"][rows], right["after"][rows]
         lost, gained = int((first & ~second).sum()), int((second & ~first).sum())
         shares = float(first.mean()), float(second.mean())
-        return Change(label, len(rows), *shares, chance_of_losing(lost, gained))
+        chance, least = chance_of_losing(lost, gained), chance_of_losing(lost + gained, 0)
+        return Change(label, len(rows), *shares, chance, least)
 
     rows_of = _rows_of(old, truth)
     every = sorted({row for rows in rows_of.values() for row in rows})
@@ -129,15 +146,17 @@ def precision_changes(
         one, other = (_precisions(table, targets, rows) for table in tables)
         return np.append(one - other, np.nanmean(one - other))
 
-    *chances, chance = chances_of_shortfall(shortfall, len(truth)).tolist()
-    photos = len({row for rows in rows_of.values() for row in rows})
-    return Changes(
-        Change(None, photos, float(first.mean()), float(second.mean()), chance),
-        tuple(
-            Change(label, len(rows), float(first[i]), float(second[i]), chances[i])
-            for i, (label, rows) in enumerate(rows_of.items())
-        ),
+    photos = [*map(len, rows_of.values()), len({row for rows in rows_of.values() for row in rows})]
+    chances = chances_of_shortfall(shortfall, len(truth), np.array(photos)).tolist()
+    before_after = [*zip(first.tolist(), second.tolist(), strict=True)]
+    before_after.append((float(first.mean()), float(second.mean())))
+    *labels, overall = (
+        Change(label, count, *pair, chance, 0.0)
+        for label, count, pair, chance in zip(
+            [*rows_of, None], photos, before_after, chances, strict=True
+        )
     )
+    return Changes(overall, tuple(labels))
 
 
 def _rows_of(labels: Sequence[str], truth: Names) -> dict[str, list[int]]:

@@ -51,25 +51,23 @@ class GateReport:
     @property
     def refusals(self) -> tuple[Change, ...]:
         """What speaks against the candidate, the worst first."""
-        found = [one for one in self._all if one.refuses(self.max_drop)]
-        return tuple(sorted(found, key=lambda one: (one.label is not None, -one.drop)))
+        overall, level = self.changes.overall, self.changes.level
+        found = [one for one in self.changes.labels if one.refuses(self.max_drop, level)]
+        found.sort(key=lambda one: -one.drop)
+        worse = overall is not None and overall.refuses(self.max_drop)
+        return (*((overall,) if overall and worse else ()), *found)
 
     @property
     def unsure(self) -> tuple[Change, ...]:
-        """Labels that drop further than is allowed, but not further than by chance."""
+        """Labels that drop further than is allowed, as far as chance may bring it."""
         found = [one for one in self.changes.labels if one.drops(self.max_drop)]
-        left = [one for one in found if not one.refuses(self.max_drop)]
+        left = [one for one in found if not one.refuses(self.max_drop, self.changes.level)]
         return tuple(sorted(left, key=lambda one: -one.drop))
 
     @property
     def judged(self) -> int:
         """How many labels have enough photos to be judged by themselves."""
         return sum(one.photos >= ENOUGH for one in self.changes.labels)
-
-    @property
-    def _all(self) -> tuple[Change, ...]:
-        overall = self.changes.overall
-        return (*((overall,) if overall else ()), *self.changes.labels)
 
     @property
     def reason(self) -> str:
@@ -99,10 +97,13 @@ class GateReport:
             "figure": FIGURES[self.terms],
             "photos": self.photos,
             "photo_set": self.photo_set,
-            "overall": _change_json(overall, self.max_drop) if overall else None,
-            "labels": [_change_json(one, self.max_drop) for one in self.changes.labels],
+            "overall": self._told(overall) if overall else None,
+            "labels": [self._told(one) for one in self.changes.labels],
             "new_labels": list(self.new),
         }
+
+    def _told(self, change: Change) -> dict[str, Any]:
+        return asdict(change) | {"drop": change.drop, "refuses": change in self.refusals}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -149,10 +150,6 @@ def _one(change: Change) -> str:
 
 def _points(share: float) -> str:
     return f"{100 * share:g} points"
-
-
-def _change_json(change: Change, max_drop: float) -> dict[str, Any]:
-    return asdict(change) | {"drop": change.drop, "refuses": change.refuses(max_drop)}
 
 
 def _change(values: Mapping[str, Any]) -> Change:

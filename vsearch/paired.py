@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr
 
 RESAMPLES = 200
 
@@ -28,25 +29,36 @@ def chance_of_losing(lost: int, gained: int) -> float:
 
 
 def chances_of_shortfall(
-    shortfall: Shortfall, photos: int, *, resamples: int = RESAMPLES, seed: int = 0
+    shortfall: Shortfall,
+    photos: int,
+    counts: NDArray[np.int64],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return for each of k figures how often it is no lower where the photos are drawn again.
+    """Return for each of k figures how likely chance alone brings such a difference.
 
-    The paired bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 16),
-    for figures that are no share of photos.
+    For figures that are no share of photos: Student's test of the difference, with the deviation of
+    the paired bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993).
 
     Args:
         shortfall: computes the differences; NaN where some photos cannot tell a figure.
         photos: how many there are, at least 1.
-        resamples: how often they are drawn, with replacement.
+        counts: of how many photos each figure really is, (k,) int64; its degrees of freedom.
+        resamples: how often photos are drawn, with replacement.
         seed: decides what is drawn.
 
     Returns:
-        Shape (k,) float64, within 0..1; never 0, because no sample can say that something never
-        happens.
+        Shape (k,) float64, within 0..1; 1 where there is no difference.
     """
     rng = np.random.default_rng(seed)
     drawn = np.stack([shortfall(rng.integers(0, photos, photos)) for _ in range(resamples)])
-    told = np.isfinite(drawn).sum(axis=0)
-    no_lower = np.nansum(drawn <= 0, axis=0)
-    return np.asarray((no_lower + 1) / (told + 1), np.float64)
+    found = shortfall(np.arange(photos))
+    told = np.isfinite(drawn)
+    means = np.where(told, drawn, 0).sum(axis=0) / np.maximum(told.sum(axis=0), 1)
+    squares = np.where(told, drawn - means[None], 0) ** 2
+    spread = np.sqrt(squares.sum(axis=0) / np.maximum(told.sum(axis=0) - 1, 1))
+    # Where all samples agree the deviation is rounding: still finite, and the chance next to none.
+    ratios = found / np.maximum(spread, np.finfo(np.float32).eps)
+    chances = stdtr(np.maximum(counts - 1, 1), -ratios)
+    return np.asarray(np.where(np.isfinite(found) & (found != 0), chances, 1.0), np.float64)

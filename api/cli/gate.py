@@ -61,10 +61,10 @@ def _rows(report: "GateReport") -> Sequence[tuple[object, ...]]:
     overall = report.changes.overall
     refusals = [one for one in report.refusals if one.label is not None]
     rows = [_row(one, "refused") for one in refusals]
-    rows += [_row(one, _doubt(one)) for one in report.unsure]
+    rows += [_row(one, _doubt(one, report.changes.level)) for one in report.unsure]
     if overall is None or (report.passed and not rows):
         return []
-    return [_row(overall, "refused" if overall.refuses(report.max_drop) else ""), *rows]
+    return [_row(overall, "refused" if overall in report.refusals else ""), *rows]
 
 
 def _row(change: "Change", told: str) -> tuple[object, ...]:
@@ -73,7 +73,9 @@ def _row(change: "Change", told: str) -> tuple[object, ...]:
     return name, change.photos, *shares, f"{100 * change.drop:.1f} points", told
 
 
-def _doubt(change: "Change") -> str:
+def _doubt(change: "Change", level: float) -> str:
+    """Say why a drop refuses nothing."""
     from indexer.gate_figures import ENOUGH
 
-    return "may be chance" if change.photos >= ENOUGH else "too few photos"
+    enough = change.photos >= ENOUGH and change.least <= level
+    return "may be chance" if enough else "too few photos"

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from indexer.gate import MAX_DROP, GateReport, judge_candidate
+from indexer.gate_figures import Change, Changes
 from indexer.shop import Shop
 from tests.indexer.gated_shop import (
     APPLE,
@@ -21,6 +23,7 @@ from tests.indexer.gated_shop import (
 )
 from tests.indexer.tiny_shop import OWN_OR_FOREIGN, SEVERAL, TinyKind, add_further, make_shop
 from vsearch.data import Label
+from vsearch.paired import chance_of_losing
 
 __all__ = ["gated", "gated_folder"]
 
@@ -75,6 +78,46 @@ def test_what_chance_brings_is_told_and_refuses_nothing(gated: Shop) -> None:
     assert not judged(gated, APPLES[:5]).passed
     # Ten others are lost, and eight are won that the model in service was wrong about.
     assert judged(gated, APPLES[:10], before=APPLES[10:18]).passed
+
+
+def changes(*lost_and_gained: tuple[int, int], photos: int = 40) -> Changes:
+    """Return the changes of labels of which so many photos are lost and gained."""
+    labels = tuple(
+        Change(
+            f"label {number}",
+            photos,
+            1.0,
+            1.0 - (lost - gained) / photos,
+            chance_of_losing(lost, gained),
+            chance_of_losing(lost + gained, 0),
+        )
+        for number, (lost, gained) in enumerate(lost_and_gained)
+    )
+    return Changes(None, labels)
+
+
+def test_the_more_labels_may_look_worse_by_chance_the_less_often_each_may() -> None:
+    assert changes((5, 0)).level == 0.05
+    # Labels whose photos both models take for the same take nothing from the others.
+    assert changes((5, 0), *[(0, 0)] * 100, *[(2, 2)] * 100).level == 0.05
+    assert changes(*[(6, 0)] * 3).level == pytest.approx(0.05 / 3)
+    assert changes(*[(5, 5)] * 50).level == pytest.approx(0.001)
+    assert changes().level == 0.05
+    crowded = changes((6, 0), *[(10, 10)] * 99)
+    assert not crowded.labels[0].refuses(0.02, crowded.level)
+    assert crowded.labels[0].refuses(0.02)
+
+
+def test_two_models_of_which_none_is_better_are_seldom_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):  # 100 labels of 30 photos, of which each model alone is right about 2
+        lost = rng.binomial(30, 0.05, 100)
+        gained = rng.binomial(30 - lost, 0.05 / 0.95)
+        found = changes(*zip(lost.tolist(), gained.tolist(), strict=True), photos=30)
+        refused += any(one.refuses(0.02, found.level) for one in found.labels)
+    # Measured: 5 of 300; where each label is judged as if it were the only one, 114.
+    assert refused <= 15
 
 
 def test_small_drops_of_many_labels_refuse_together(gated: Shop) -> None:

@@ -22,11 +22,16 @@ def test_drawn_photos_tell_what_the_exact_test_tells() -> None:
 
     def shortfall(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         mean = differences[rows].mean()
-        return np.array([mean, -mean, np.nan])
+        return np.array([mean, -mean, np.nan, 0.0, 0.5])
 
-    chances = chances_of_shortfall(shortfall, 200, resamples=2000)
+    counts = np.full(5, 200)
+    chances = chances_of_shortfall(shortfall, 200, counts, resamples=2000)
     # The exact test of 30 against 15 gives 0.018.
     assert chances[0] == pytest.approx(chance_of_losing(30, 15), abs=0.01)
-    assert chances[1] > 0.97
-    assert chances[2] == 1.0  # what cannot be told speaks against nothing
-    np.testing.assert_array_equal(chances, chances_of_shortfall(shortfall, 200, resamples=2000))
+    assert chances[1] == pytest.approx(1 - chances[0])
+    assert chances[2:4].tolist() == [1.0, 1.0]  # not told, or no difference
+    assert chances[4] < 1e-9  # the same in every sample
+    again = chances_of_shortfall(shortfall, 200, counts, resamples=2000)
+    np.testing.assert_array_equal(chances, again)
+    few = chances_of_shortfall(shortfall, 200, np.full(5, 5), resamples=2000)
+    assert few[0] > 2 * chances[0]  # few photos say less
