@@ -21,6 +21,7 @@ from api.key_ring import KeyRing
 from api.limits import FORM_BYTES, BodyLimit, Deadline, Failures, body_limit
 from api.live import Limits, LivePair
 from api.loading import LoadNetwork, load_warm
+from api.methods import Methods
 from api.metrics import Metrics, forget_dead_workers
 from api.metrics_listener import MetricsListener
 from api.readiness import Readiness
@@ -131,6 +132,7 @@ def _add_middleware(app: FastAPI, ring: KeyRing) -> None:
         metrics=app.state.metrics,
     )
     app.add_middleware(Deadline, seconds=settings.request_seconds)
+    app.add_middleware(Methods, routers=[group.router for group in GROUPS])
     if settings.cors_origins:
         # Before the gate: a browser asks without a key whether it may send one.
         app.add_middleware(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from api.item_path import RESERVED
 from api.schemas.writing import ItemInput, NamedItem, RejectDocument
 from indexer.embedding import PhotoEmbedder, imported_photo
 from indexer.live import UpsertReport, upsert
@@ -79,6 +80,8 @@ def _cells(shop: Shop, item: NamedItem, photos: Sequence[Path]) -> dict[str, obj
     """Return an item as a row of a manifest."""
     if clash := sorted(_OWN & item.attributes.keys()):
         raise DataError(f"“{clash[0]}” is no attribute but an item's own: give it beside them")
+    if item.item_id.endswith(RESERVED):
+        raise DataError(f"an item_id must not end in {' or '.join(RESERVED)}, as other paths do")
     return {
         **item.attributes,
         **_places(shop, item),

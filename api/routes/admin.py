@@ -37,19 +37,19 @@ router = APIRouter(prefix="/v1/admin", tags=["staff"], dependencies=[needs("admi
 Page = Annotated[int, Query(ge=1, le=100_000, description="Which page, from 1 on.")]
 
 
-@router.get("/status")
+@router.get("/status", operation_id="get_status")
 def status(shop: OpenShop, live: Live) -> StaffStatus:
     """Return what the shop holds, what serves, and what waits for a person."""
     return staff.status(shop, live.searcher() if shop.current().index else None)
 
 
-@router.get("/checks")
+@router.get("/checks", operation_id="run_checks")
 def checks(shop: OpenShop) -> ChecksDocument:
     """Check whether all that the shop serves from is complete and sound; takes a while."""
     return staff.checks(shop)
 
 
-@router.get("/versions")
+@router.get("/versions", operation_id="list_versions")
 def versions(shop: OpenShop) -> StaffVersions:
     """Return the index versions, the newest first."""
     return staff.versions(shop)
@@ -57,6 +57,7 @@ def versions(shop: OpenShop) -> StaffVersions:
 
 @router.post(
     "/rollback",
+    operation_id="roll_back",
     responses=problems(_409="It cannot serve, or a build is running.", _422="A field is wrong."),
 )
 def roll_back(asked: RollbackAsked, shop: OpenShop) -> StaffVersions:
@@ -68,19 +69,19 @@ def roll_back(asked: RollbackAsked, shop: OpenShop) -> StaffVersions:
     return staff.versions(shop)
 
 
-@router.get("/models")
+@router.get("/models", operation_id="list_models")
 def models(shop: OpenShop) -> StaffModels:
     """Return the trained models, the newest first."""
     return staff.models(shop)
 
 
-@router.get("/rejects")
+@router.get("/rejects", operation_id="list_rejects")
 def rejects(shop: OpenShop, limit: Annotated[int, Query(ge=1, le=10_000)] = 200) -> StaffRejects:
     """Return what was not taken in, with reasons."""
     return staff.rejects(shop, limit)
 
 
-@router.get("/questions")
+@router.get("/questions", operation_id="list_questions")
 def questions(
     shop: OpenShop,
     documents: Documents,
@@ -100,6 +101,7 @@ def questions(
 
 @router.post(
     "/questions",
+    operation_id="answer_question",
     responses=problems(
         _409="The question is not open, or this cannot be.", _422="A field is wrong."
     ),
@@ -115,6 +117,7 @@ def answer(asked: DecisionAsked, shop: OpenShop) -> StaffStatus:
 
 @router.get(
     "/questions/{content_hash}/photo",
+    operation_id="get_question_photo",
     response_class=Response,
     responses={
         200: {"description": "The photo.", "content": {"image/jpeg": {}}},
@@ -137,6 +140,7 @@ def photo(content_hash: ContentHash, shop: OpenShop) -> Response:
 
 @router.get(
     "/report",
+    operation_id="get_report",
     response_class=Response,
     responses={
         200: {"description": "The page.", "content": {"text/html": {}}},

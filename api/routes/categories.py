@@ -28,7 +28,7 @@ router = APIRouter(
 )
 
 
-@router.get("/categories")
+@router.get("/categories", operation_id="get_categories")
 def categories(shop: OpenShop, asked: QueryFilter) -> CategoryTree:
     """Return the tree of categories with the number of items in each, under a filter if asked."""
     wanted = within(asked.categories, asked.where)
@@ -40,7 +40,7 @@ def categories(shop: OpenShop, asked: QueryFilter) -> CategoryTree:
     return CategoryTree.of({one.path: (one.own, one.subtree) for one in counts}, total)
 
 
-@router.get("/facets")
+@router.get("/facets", operation_id="get_facets")
 def counted(
     shop: OpenShop,
     asked: QueryFilter,
@@ -66,7 +66,7 @@ def counted(
     return FacetsDocument(total=int(columns.mask(wanted).sum()), facets=facet_documents(counts))
 
 
-@router.get("/fields")
+@router.get("/fields", operation_id="get_fields")
 def fields(shop: OpenShop) -> FieldsDocument:
     """Return the fields that `where` may ask for and facets can count by."""
     known = shop.columns.fields().all()

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from api.access import needs
+from api.item_path import ITEM, PHOTO, SIMILAR
 from api.pages import (
     GROUP,
     MIN_SCORE,
@@ -49,6 +50,7 @@ NO_ITEM = "No such item."
 
 @router.get(
     "/items",
+    operation_id="list_items",
     dependencies=[needs("search")],
     responses=problems(_422="No such category or field, or the filter is not understood."),
 )
@@ -93,9 +95,10 @@ def items(
     )
 
 
-# An id may hold slashes, hence `:path`; longer routes must come first.
+# What is asked of an item by a word after its id comes before the item itself.
 @router.get(
-    "/items/{item_id:path}/photo",
+    PHOTO,
+    operation_id="get_item_photo",
     dependencies=[needs("search", open_by="public_photos")],
     response_class=Response,
     responses={
@@ -116,7 +119,8 @@ def item_photo(
 
 
 @router.get(
-    "/items/{item_id:path}/similar",
+    SIMILAR,
+    operation_id="find_similar_items",
     dependencies=[needs("search")],
     responses=problems(
         _404=NO_ITEM,
@@ -168,7 +172,10 @@ def similar(
 
 
 @router.get(
-    "/items/{item_id:path}", dependencies=[needs("search")], responses=problems(_404=NO_ITEM)
+    ITEM,
+    operation_id="get_item",
+    dependencies=[needs("search")],
+    responses=problems(_404=NO_ITEM),
 )
 def item(item_id: str, shop: OpenShop, documents: Documents) -> ItemDocument:
     """Return an item."""

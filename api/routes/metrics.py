@@ -13,6 +13,7 @@ router = APIRouter(tags=["server"])
 # A plain function, so that FastAPI runs it in a thread: counting a large shop takes a while.
 @router.get(
     "/metrics",
+    operation_id="get_metrics",
     response_class=Response,
     dependencies=[needs("admin", "public_metrics")],
     responses={200: {"description": "The counts.", "content": {"text/plain": {}}}},

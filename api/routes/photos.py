@@ -28,6 +28,7 @@ ContentHash = Annotated[
 
 @router.get(
     "/photos/{content_hash}",
+    operation_id="get_photo",
     response_class=Response,
     responses={
         200: {"description": "The photo.", "content": {"image/jpeg": {}}},

@@ -51,7 +51,11 @@ EXPLAIN = Body(ExplainAsked, ExplainSent)
 
 
 @router.post(
-    "/search", response_model=SearchAnswer, responses=INDEX_CHANGED, openapi_extra=SEARCH.openapi()
+    "/search",
+    operation_id="search",
+    response_model=SearchAnswer,
+    responses=INDEX_CHANGED,
+    openapi_extra=SEARCH.openapi(),
 )
 async def search(
     request: Request, shop: OpenShop, live: Live, settings: Settings, answers: Answers
@@ -72,6 +76,7 @@ async def search(
 
 @router.post(
     "/search/batch",
+    operation_id="search_batch",
     response_model=BatchAnswer,
     responses=INDEX_CHANGED,
     openapi_extra=BATCH.openapi(),
@@ -102,7 +107,12 @@ async def batch(
         return await while_waited_for(request, answer(pair))
 
 
-@router.post("/classify", response_model=Prediction, openapi_extra=CLASSIFY.openapi())
+@router.post(
+    "/classify",
+    operation_id="classify",
+    response_model=Prediction,
+    openapi_extra=CLASSIFY.openapi(),
+)
 async def classify(request: Request, shop: OpenShop, live: Live, settings: Settings) -> Response:
     """Say what a photo shows: labels, and categories of every level, with probabilities."""
     read = await CLASSIFY.read(request, _limit(shop, settings))
@@ -119,6 +129,7 @@ async def classify(request: Request, shop: OpenShop, live: Live, settings: Setti
 
 @router.post(
     "/explain",
+    operation_id="explain",
     response_model=ExplanationDocument,
     responses=problems(_404="There is no such item."),
     openapi_extra=EXPLAIN.openapi(),

@@ -9,7 +9,7 @@ from api.schemas.shop import ShopDocument
 router = APIRouter(prefix="/v1", tags=["catalogue"], dependencies=[needs("search")])
 
 
-@router.get("/shop")
+@router.get("/shop", operation_id="get_shop")
 def told(shop: OpenShop, settings: Settings) -> ShopDocument:
     """Return the shop's name, what serves, and the limits of requests."""
     current = shop.current()

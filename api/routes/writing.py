@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from api.access import needs
+from api.item_path import ITEM
 from api.problems import Kind, ProblemError
 from api.routes.context import Live, OpenShop, problems
 from api.schemas.writing import (
@@ -34,7 +35,7 @@ router = APIRouter(
 ItemPath = Annotated[str, Path(min_length=1, max_length=200, examples=["Granny-Smith"])]
 
 
-@router.put("/items/{item_id:path}")
+@router.put(ITEM, operation_id="put_item")
 def put(item_id: ItemPath, item: ItemInput, shop: OpenShop, live: Live) -> UpsertDocument:
     """Add or change an item with all its photos, so that it is found when this is answered."""
     named = NamedItem.model_construct(item_id=item_id, **dict(item))
@@ -50,13 +51,13 @@ def put(item_id: ItemPath, item: ItemInput, shop: OpenShop, live: Live) -> Upser
     return told
 
 
-@router.post("/items")
+@router.post("/items", operation_id="post_items")
 def post(given: ItemsInput, shop: OpenShop, live: Live) -> UpsertDocument:
     """Add or change several items; one that cannot be taken in does not stop the others."""
     return _taken_in(shop, live, given.items)
 
 
-@router.delete("/items/{item_id:path}", responses=problems(_404="No such item."))
+@router.delete(ITEM, operation_id="delete_item", responses=problems(_404="No such item."))
 def delete(item_id: ItemPath, shop: OpenShop) -> DeletedDocument:
     """Take an item out with its photos: no search finds it from now on."""
     report = shop.delete([item_id])
