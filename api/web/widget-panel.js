@@ -1,0 +1,212 @@
+// The panel that the widget opens: a photo in, the items that look like it out.
+
+import { absolute, ask, giveUp, sized, superseded } from "./api.js";
+import { h, keepFocus, percent, plural } from "./dom.js";
+import { lastOf, linkOf, priceOf, titleOf } from "./goods.js";
+import { imageOf, prepared } from "./photo.js";
+import sheet from "./widget-style.js";
+
+const CHIPS = 4;
+const LEAST = 0.05; // a probability that is shown
+const SIDE = 208; // pixels of the photo as it is shown
+let made = 0;
+
+export class Panel {
+  /**
+   * @param host the widget's element on the page, which fires its events.
+   * @param root the shadow root that it lives in.
+   * @param options the script's `data-…`; see widget.js.
+   */
+  constructor(host, root, options) {
+    Object.assign(this, { host, options, kind: `widget ${++made}` });
+    this.within = (options.category ?? "").split("|").map((path) => path.trim()).filter(Boolean);
+    this.chosen = null; // a category among those of the photo
+    this.picked = 0;
+    this.blob = null;
+    this.build(root);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    root.append(this.dialog);
+  }
+
+  build(root) {
+    const choose = () => this.file.click();
+    this.file = h("input", {
+      type: "file", accept: "image/*", hidden: true, "aria-label": "Photo",
+      onchange: () => { this.search(this.file.files[0]); this.file.value = ""; },
+    });
+    this.drop = h("div", { class: "drop" },
+      h("p", {}, "Drop a photo here, paste one, or choose a file."),
+      h("button", { class: "primary", type: "button", autofocus: true, onclick: choose }, "Choose a photo"));
+    this.canvas = h("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "Your photo" });
+    this.seen = h("div", { "aria-live": "polite" });
+    this.asked = h("div", { class: "asked", hidden: true }, this.canvas, this.seen,
+      h("button", { class: "plain", type: "button", onclick: choose }, "Another photo"));
+    this.told = h("p", { class: "told", role: "status" });
+    this.bad = h("div", { class: "bad", role: "alert" });
+    this.list = h("ul", {});
+    this.more = h("div", { class: "more" });
+    this.dialog = h("dialog", {
+      "aria-labelledby": "title", part: "panel",
+      onclose: () => { giveUp(this.kind); this.tell("close"); },
+      onclick: (event) => { if (event.target === this.dialog) this.close(); },
+      onpaste: (event) => this.search(imageOf(event.clipboardData)),
+      ondragover: (event) => { event.preventDefault(); this.dialog.classList.add("over"); },
+      ondragleave: (event) => { if (!this.dialog.contains(event.relatedTarget)) this.dialog.classList.remove("over"); },
+      ondrop: (event) => {
+        event.preventDefault();
+        this.dialog.classList.remove("over");
+        this.search(imageOf(event.dataTransfer));
+      },
+    },
+    h("header", {},
+      h("h2", { id: "title" }, this.options.title || "Search by photo"),
+      h("button", { class: "close", type: "button", "aria-label": "Close", onclick: () => this.close() }, "×")),
+    h("div", { class: "body", tabindex: "0", role: "region", "aria-label": "Photo and results" },
+      this.file, this.drop, this.asked, this.told, this.bad, this.list, this.more));
+    // Paste goes to what has the focus; a panel just opened may have none of its own.
+    document.addEventListener("paste", (event) => {
+      if (this.dialog.open && !root.activeElement) this.search(imageOf(event.clipboardData));
+    });
+  }
+
+  tell(kind, detail = null, cancelable = false) {
+    return this.host.dispatchEvent(
+      new CustomEvent(`vsearch-${kind}`, { bubbles: true, composed: true, cancelable, detail }));
+  }
+
+  open() {
+    if (this.dialog.open) return;
+    this.dialog.showModal();
+    this.tell("open");
+  }
+
+  close() {
+    this.dialog.close();
+  }
+
+  /** Search with an image file; a search that still runs is given up. */
+  async search(file) {
+    if (!file) return;
+    this.open();
+    const turn = ++this.picked;
+    const { blob } = await prepared(file);
+    if (turn !== this.picked) return;
+    Object.assign(this, { blob, chosen: null });
+    this.drop.hidden = true;
+    this.asked.hidden = false;
+    this.list.replaceChildren();
+    this.seen.replaceChildren(h("p", { class: "best" }, "Looking …"));
+    this.show(blob);
+    await this.ask(1);
+  }
+
+  async show(blob) {
+    const context = this.canvas.getContext("2d");
+    context.clearRect(0, 0, SIDE, SIDE);
+    try {
+      const image = await createImageBitmap(blob);
+      if (blob !== this.blob) return;
+      const scale = SIDE / Math.min(image.width, image.height);
+      const [width, height] = [image.width * scale, image.height * scale];
+      context.drawImage(image, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
+      image.close();
+      this.canvas.hidden = false;
+    } catch {
+      this.canvas.hidden = true; // the shop can read what this browser cannot
+    }
+  }
+
+  async ask(page) {
+    const form = new FormData();
+    form.append("photo", this.blob, "photo.jpg");
+    for (const path of this.chosen ? [this.chosen] : this.within) form.append("category", path);
+    if (this.options.where) form.append("where", this.options.where);
+    if ("group" in this.options) form.append("group", "group_id");
+    form.append("top_k", this.options.topK || 12);
+    form.append("page", page);
+    this.bad.replaceChildren();
+    this.list.setAttribute("aria-busy", "true");
+    this.more.replaceChildren();
+    try {
+      const answer = await ask("v1/search", { body: form, kind: this.kind, keyed: this.options.key || "" });
+      this.answer(answer);
+    } catch (error) {
+      if (!superseded(error)) this.fail(error, page);
+    }
+  }
+
+  answer(answer) {
+    this.list.setAttribute("aria-busy", "false");
+    this.told.textContent = answer.total
+      ? `${plural(answer.total, "item", "items")}, the most similar first` : "Nothing was found.";
+    keepFocus(this.seen, () => this.seen.replaceChildren(...this.described(answer)));
+    const items = answer.hits.map((item) => this.item(item));
+    if (answer.page === 1) this.list.replaceChildren(...items);
+    else this.list.append(...items);
+    this.more.replaceChildren(...(answer.page < answer.pages && items.length ? [h("button", {
+      class: "plain", type: "button",
+      onclick: async () => {
+        const first = this.list.children.length;
+        await this.ask(answer.page + 1);
+        this.list.children[first]?.firstElementChild.focus();
+      },
+    }, "Show more")] : []));
+    this.tell("results", answer);
+  }
+
+  fail(error, page) {
+    this.list.setAttribute("aria-busy", "false");
+    this.told.textContent = "";
+    this.seen.replaceChildren();
+    this.bad.replaceChildren(`${error.message} `,
+      h("button", { class: "plain", type: "button", onclick: () => this.ask(page) }, "Try again"));
+    this.tell("error", error);
+  }
+
+  /** Say what the photo shows, with its likely categories to choose from. */
+  described(answer) {
+    if (answer.unknown) return [h("p", { class: "best" }, "Nothing that this shop sells"), h("p", {}, "These look most like it.")];
+    const best = answer.labels[0];
+    const deepest = Math.max(0, ...answer.categories.map((one) => one.path.split(" > ").length));
+    const offered = answer.categories.filter(({ path, probability }) =>
+      path.split(" > ").length === deepest && probability >= LEAST && this.allows(path));
+    return [
+      h("p", { class: "best" }, lastOf(best?.path || best?.name || "")),
+      h("div", { class: "chips" }, offered.slice(0, CHIPS).map(({ path, probability }) => h("button", {
+        type: "button", "data-key": path, "aria-pressed": String(this.chosen === path),
+        onclick: () => { this.chosen = this.chosen === path ? null : path; this.ask(1); },
+      }, `${lastOf(path)} ${percent(probability)}`))),
+    ];
+  }
+
+  allows(path) {
+    const names = path.split(" > ");
+    return !this.within.length
+      || this.within.some((one) => path === one || path.startsWith(`${one} > `) || names.includes(one));
+  }
+
+  item(item) {
+    const link = this.link(item);
+    const price = priceOf(item);
+    const chosen = (event) => { if (!this.tell("select", item, true)) event.preventDefault(); };
+    return h("li", {}, h(link ? "a" : "button", {
+      class: "item", part: "item", href: link, type: link ? null : "button", onclick: chosen,
+    },
+    item.photo_url
+      ? h("img", { src: absolute(sized(item.photo_url, 384)), alt: "", width: 384, height: 384, loading: "lazy", decoding: "async" })
+      : h("i"),
+    h("span", {}, h("span", { class: "name" }, titleOf(item)), price ? h("b", {}, price) : null)));
+  }
+
+  /** Return where an item is on the shop's own pages; null where nobody has said. */
+  link(item) {
+    const told = { ...item.attributes, item_id: item.item_id };
+    const { itemUrl, itemAttribute } = this.options;
+    const text = itemUrl
+      ? itemUrl.replace(/\{([^}]+)\}/g, (_, name) => encodeURIComponent(told[name] ?? ""))
+      : itemAttribute ? told[itemAttribute] : linkOf(item);
+    if (!text || !URL.canParse(text, document.baseURI)) return null;
+    const url = new URL(text, document.baseURI);
+    return ["http:", "https:"].includes(url.protocol) ? url.href : null;
+  }
+}
