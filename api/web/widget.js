@@ -20,7 +20,7 @@
 (() => {
   const script = document.currentScript;
   if (!script) {
-    console.error("vsearch: load widget.js with a plain <script src>, not as a module.");
+    console.error("vsearch: load widget.js with a plain script tag, not as a module.");
     return;
   }
   const options = { ...script.dataset };
