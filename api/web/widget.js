@@ -1,6 +1,6 @@
 // Search by photo on any page: one script tag makes a button; what it opens is loaded when needed.
 //
-// <script src="https://SHOP/static/widget.js" data-category="Bags" data-key="…"></script>
+// <script src="SHOP/static/widget.js" data-category="Bags" data-key="…"></script>
 //
 // data-label          what the button says
 // data-title          what the panel is called
