@@ -24,7 +24,7 @@ from indexer.photo_vectors import photo_vectors
 from indexer.shop import Shop
 from indexer.unknown import confidence_of
 from vsearch.bundle import Bundle
-from vsearch.data import LabelledPhoto, TrainingData
+from vsearch.data import LabelledPhoto, TrainingData, readable
 from vsearch.embed import Embedder, Predictions
 from vsearch.errors import ShopError
 from vsearch.extend import (
@@ -34,7 +34,7 @@ from vsearch.extend import (
     with_labels,
     with_statistics,
 )
-from vsearch.objectives import objective_named
+from vsearch.finetune import finetune
 from vsearch.progress import Progress, silent
 
 
@@ -139,15 +139,21 @@ class Networks:
 
 
 def extend_shop(
-    shop: Shop, *, max_drop: float = MAX_DROP, progress: Progress = silent
+    shop: Shop,
+    *,
+    finetuned: bool = False,
+    max_drop: float = MAX_DROP,
+    progress: Progress = silent,
 ) -> ExtendReport:
     """Add the labels that the catalogue has and the model in service lacks.
 
     Args:
         shop: a shop with an index.
+        finetuned: train projection and head further, on old and new photos: embeddings are others
+            then, and the index is built anew before the pair switches.
         max_drop: by how much the gate lets an old label get worse, as a share.
         progress: told of the stage "embed" (photos that no build has embedded), and those of
-            `build`.
+            `build` and of training.
 
     Raises:
         ShopError: nothing is built yet.
@@ -168,6 +174,9 @@ def extend_shop(
             extended = extended_bundle(
                 shop, embedder, found.data, learned, max_drop=max_drop, progress=progress
             )
+        if finetuned:
+            extended = _finetuned(shop, bundle, extended, found.data, progress)
+        if extended is not bundle:
             built = publish(shop, networks, bundle, extended, max_drop, progress)
     return ExtendReport(
         model=extended.model_fingerprint,
@@ -202,8 +211,34 @@ def extended_bundle(
         progress: told of the stage "judge", in val photos that no build has asked about.
     """
     bundle = _with_statistics(shop, embedder.bundle, data)
+    names = sorted(one.label.name for one in learned)
     extended = with_labels(bundle, learned)
-    place = {label.name: index for index, label in enumerate(extended.labels)}
+    extended = calibrated(shop, embedder, extended, data, max_drop=max_drop, progress=progress)
+    told = {"labels": names, "finetuned": False}
+    training = dict(extended.training) | {"extended": told}
+    return replace(extended, parent=embedder.model_fingerprint, training=training)
+
+
+def calibrated(
+    shop: Shop,
+    embedder: Embedder,
+    bundle: Bundle,
+    data: TrainingData,
+    *,
+    max_drop: float = MAX_DROP,
+    progress: Progress,
+) -> Bundle:
+    """Return a model of the same embedding calibrated on val; as it is where val has no photo.
+
+    Args:
+        shop: the shop.
+        embedder: the network that the embeddings are from.
+        bundle: the model.
+        data: the catalogue's labelled photos.
+        max_drop: the share of photos of trained labels that may be lost to those that came later.
+        progress: told of the stage "judge", in val photos that no build has asked about.
+    """
+    place = {label.name: index for index, label in enumerate(bundle.labels)}
     known = val_embeddings(shop, embedder, data.val, progress)
     rows, targets = [], []
     for photo in data.val:
@@ -211,15 +246,7 @@ def extended_bundle(
         if photo.content_hash in known and own:
             rows.append(known[photo.content_hash])
             targets.append(np.isin(np.arange(len(place)), own))
-    told = {"labels": {one.label.name: _photos(one) for one in learned}, "val": len(rows)}
-    extended = replace(
-        extended,
-        parent=embedder.model_fingerprint,
-        training=dict(extended.training) | {"extended": told},
-    )
-    if not rows:
-        return extended
-    return recalibrated(extended, np.stack(rows), np.stack(targets), max_drop)
+    return recalibrated(bundle, np.stack(rows), np.stack(targets), max_drop) if rows else bundle
 
 
 def publish(
@@ -230,18 +257,20 @@ def publish(
     max_drop: float,
     progress: Progress,
 ) -> BuildReport:
-    """Let an extended model serve, if it passes the gate: with the same vectors, built anew.
+    """Let an extended model serve, if it passes the gate, with an index of its own.
+
+    Of the same embedding, that has the same vectors.
 
     Args:
         shop: the shop; the caller holds its lock of training.
         networks: what loads models.
         before: the model in service.
-        after: the extended one, of the same embedding.
+        after: the extended one.
         max_drop: by how much the gate lets an old label get worse.
         progress: told of the stages of `build`.
     """
     after.save(shop.models)
-    if objective_named(after.objective).vector_axes:
+    if after.embedding_fingerprint == before.embedding_fingerprint:
         network = networks.take(after)
 
         def sure(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -252,6 +281,27 @@ def publish(
     shop.set_trained_model(after.model_fingerprint)
     choose = partial(newest_that_passes, load=networks.load, max_drop=max_drop, progress=progress)
     return build(shop, choose=choose, progress=progress)
+
+
+def _finetuned(
+    shop: Shop,
+    before: Bundle,
+    extended: Bundle,
+    data: TrainingData,
+    progress: Progress,
+) -> Bundle:
+    """Return the extended model trained further, on photos of the labels that it knows."""
+    names = {label.name for label in extended.labels}
+    kept = {index for index, label in enumerate(data.labels) if label.name in names}
+    train, val = (
+        [photo for photo in photos if kept.issuperset(photo.labels)]
+        for photos in (data.train, data.val)
+    )
+    known = readable(data, train, val)
+    result = finetune(extended, known, cache=shop.cache, progress=progress)
+    told = {"labels": sorted(names - {label.name for label in before.labels}), "finetuned": True}
+    training = dict(result.bundle.training) | {"extended": told}
+    return replace(result.bundle, parent=before.model_fingerprint, training=training)
 
 
 def _learned(

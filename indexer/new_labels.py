@@ -3,9 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.labels import all_of, labels_of
 from indexer.shop import Shop
 from indexer.training_data import training_data
+from vsearch.bundle import Bundle
 from vsearch.data import Label, LabelledPhoto, TrainingData
 from vsearch.errors import DataError
 
@@ -67,6 +71,28 @@ def new_labels(shop: Shop, labels: Sequence[Label], columns: Sequence[str]) -> N
     problems += [Problem(name, reason) for name, reason in alike.items()]
     problems += _rare(data, added)
     return NewLabels(data, added, tuple(sorted(problems, key=lambda one: one.label)))
+
+
+def photos_of(
+    shop: Shop, bundle: Bundle, data: TrainingData, names: Collection[str]
+) -> dict[Label, NDArray[np.float32]]:
+    """Return the embeddings of the training photos of labels, (n ≥ 1, dim) each, as far as kept.
+
+    Args:
+        shop: the shop.
+        bundle: whose embeddings are asked for.
+        data: the labelled photos.
+        names: of the labels.
+    """
+    found: dict[Label, NDArray[np.float32]] = {}
+    for index, label in enumerate(data.labels):
+        if label.name in names:
+            hashes = [p.content_hash for p in data.train if index in p.labels]
+            known = shop.catalogue.embeddings(bundle.embedding_fingerprint, hashes)
+            rows = [known[one] for one in dict.fromkeys(hashes) if one in known]
+            if rows:
+                found[label] = np.stack(rows)
+    return found
 
 
 def folded(name: str) -> str:

@@ -20,6 +20,16 @@ def counts_of(bundle: Bundle) -> Vectors:
     return bundle.vectors or (1,) * len(bundle.labels)
 
 
+def late_labels(bundle: Bundle) -> tuple[str, ...]:
+    """Return the names of the labels that came later, and are told by evidence."""
+    if ARRIVED not in bundle.weights:
+        return ()
+    arrived, rows = bundle.weights[ARRIVED] > 0, rows_of(counts_of(bundle))
+    return tuple(
+        label.name for label, own in zip(bundle.labels, rows, strict=True) if arrived[own].all()
+    )
+
+
 def has_arrivals(bundle: Bundle) -> bool:
     """Say whether the head can tell classes that come later by evidence of their own."""
     return ARRIVAL_AXES.keys() <= objective_named(bundle.objective).vector_axes.keys()

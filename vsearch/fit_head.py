@@ -1,8 +1,8 @@
 """Train projection and head on cached features of a frozen trunk: seconds on two CPU cores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from vsearch.bundle import load_weights
 from vsearch.data import (
     BalancedSampler,
     LabelledPhoto,
@@ -58,6 +59,19 @@ class HeadData:
     labels: int
     balanced: bool = True
     options: LossOptions = field(default_factory=LossOptions)
+    before: "Before | None" = None
+
+
+class Before(Protocol):
+    """A head that knows some of the labels already, for one that goes on from it."""
+
+    def start(self) -> Mapping[str, NDArray[np.float32]]:
+        """Return the values that projection and head start from, by dotted name."""
+
+    def soften(
+        self, features: NDArray[np.float16], targets: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return targets (n, labels) with a share of what that head says of features (n, …)."""
 
 
 def labelled_features(
@@ -96,11 +110,14 @@ def fit_head(
     """
     values = data.train.values
     top = abstract_top(values.shape[-1], dim, data.labels, objective)
-    initialise(top, seed)
-    if objective.closed_form:
-        objective.fit(top, values)
-        return Fitted(top, 0, (), 0, None)
-    standardise(top, values)
+    if data.before is not None:
+        load_weights(top, dict(data.before.start()))
+    else:
+        initialise(top, seed)
+        if objective.closed_form:
+            objective.fit(top, values)
+            return Fitted(top, 0, (), 0, None)
+        standardise(top, values)
     task = Task(
         name="train head",
         network=top,
@@ -149,8 +166,9 @@ def _batches(data: HeadData, config: HeadConfig, seed: int, first: int) -> Itera
         chosen = sampler.draw(config.batch, rng)
         renderings = rng.integers(values.shape[1], size=config.batch)
         # Of this batch alone: with a label an item, those of all photos would fill the memory.
-        targets = targets_of([photos[index] for index in chosen], data.labels)
-        yield values[chosen, renderings], targets.astype(np.float32)
+        targets = targets_of([photos[index] for index in chosen], data.labels).astype(np.float32)
+        inputs = values[chosen, renderings]
+        yield inputs, targets if data.before is None else data.before.soften(inputs, targets)
 
 
 def _judge(top: TopLayers, data: HeadData, objective: Objective) -> tuple[Quality, Check]:

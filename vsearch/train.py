@@ -35,6 +35,7 @@ from vsearch.devices import use_compile_cache
 from vsearch.features import DECODERS, Extractor, PhotoFeatures, ahead
 from vsearch.fit import Check, Fitted, Speed
 from vsearch.fit_head import (
+    Before,
     HeadConfig,
     HeadData,
     LabelledFeatures,
@@ -54,7 +55,13 @@ from vsearch.objectives import DEFAULT, LossOptions, objective_named
 from vsearch.pixels import SquareCache
 from vsearch.progress import Progress, silent
 from vsearch.train_config import TrainConfig
-from vsearch.trunk_features import digest_of, feature_cache, feature_extractor, pretrained_trunk
+from vsearch.trunk_features import (
+    KnownTrunk,
+    digest_of,
+    feature_cache,
+    feature_extractor,
+    pretrained_trunk,
+)
 
 __all__ = ["HeadConfig", "NetworkConfig", "TrainConfig", "TrainResult", "photo_set", "train"]
 
@@ -128,6 +135,7 @@ class _Training:
         self.history: dict[str, Sequence[Check]] = {}
         self.fitted: Fitted | None = None  # of the layers that are trained from photos
         self.features = np.zeros((0, 0), np.float16)  # of the plain training photos
+        self.before: Callable[[TrainingData], Before] | None = None  # the head to go on from
         self.statistics: Weights = {}  # of the classes' embeddings
         self.leftovers: list[Callable[[], None]] = []  # delete what only this training needs
 
@@ -138,6 +146,16 @@ class _Training:
         if first is not None:
             network = self._fit_network(network, first)
             head, val = self._fit_head(network, digest_of(network.trunk), keep=False)
+        logits = head_logits(network.top, val.values[:, 0]) if val.photos else None
+        self._get_familiar(network)
+        return self._result(network, head.step, logits, val.photos)
+
+    def on_trunk(self, known: KnownTrunk, before: Callable[[TrainingData], Before]) -> TrainResult:
+        self.spec, self.provenance, self.before = known.spec, dict(known.provenance), before
+        labels, compute = len(self.data.labels), self.config.computed_in.compute
+        network = abstract_classifier(self.spec, labels, self.objective, compute)
+        network.trunk = known.trunk
+        head, val = self._fit_head(network, known.name, keep=False)
         logits = head_logits(network.top, val.values[:, 0]) if val.photos else None
         self._get_familiar(network)
         return self._result(network, head.step, logits, val.photos)
@@ -255,6 +273,7 @@ class _Training:
             len(self.data.labels),
             self.config.imbalance == "balanced",
             loss_options(self.data, self.config, self.config.head.smoothing),
+            self.before(self.data) if self.before else None,
         )
 
     def _fit_network(self, network: Classifier, first_stage: int) -> Classifier:
@@ -373,6 +392,32 @@ class _Training:
                 "flax": flax.__version__,
             },
         }
+
+
+def train_on(
+    known: KnownTrunk,
+    data: TrainingData,
+    config: TrainConfig,
+    before: Callable[[TrainingData], Before],
+    *,
+    cache: Path,
+    progress: Progress = silent,
+) -> TrainResult:
+    """Train projection and head anew on a trunk that stays as it is.
+
+    Args:
+        known: the trunk.
+        data: the labelled photos; val chooses the best step and calibrates.
+        config: how; what it says of layers is not looked at.
+        before: the head to go on from, for the labels that can be trained.
+        cache: as for `train`; features that an interrupted call has computed are used again.
+        progress: told of every stage.
+
+    Raises:
+        DataError: the photos cannot be trained on, or the loss is no longer finite.
+    """
+    use_compile_cache()
+    return _Training(data, config, cache, np.inf, progress).on_trunk(known, before)
 
 
 def loss_options(data: TrainingData, config: TrainConfig, smoothing: float) -> LossOptions:

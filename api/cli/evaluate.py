@@ -87,10 +87,20 @@ def evaluate(
             help="Show in the report, too, which labels and photos look wrong; takes minutes.",
         ),
     ] = False,
+    shots: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,…",
+            help="Show how well labels that came by `vsearch extend` would be recognised with so "
+            "many photos each, such as 1,3,5,10.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure the shop's search and classifier on held-out photos."""
+    numbers = parse_shots(shots)
     conditions = dict(parse_condition(text) for text in where or ())
     if report is not None:
         check_report(report)
@@ -111,6 +121,11 @@ def evaluate(
         document = evaluation.report.to_json() | {"report": str(report) if report else None}
         if unknown and document["unknown"] is None:
             terminal.warn(NOT_JUDGED)
+        if numbers:
+            from indexer.shots import shots_curve
+
+            curve = shots_curve(opened, evaluation, numbers, progress=terminal.progress)
+            document["shots"] = [one.to_json() for one in curve]
         if report is not None:
             draw_report(opened, evaluation, report, audit, terminal.progress)
         written = [f"The report with pictures: {report}"] if report else []
@@ -133,6 +148,17 @@ def draw_report(
     write_report(file, evaluation, audit=found, explanations=why, progress=progress)
     # Beside the model that it is about, for the staff's view.
     write_atomically(shop.models / evaluation.report.model / REPORT, file.read_bytes())
+
+
+def parse_shots(text: str | None) -> list[int]:
+    """Return the numbers of `1,3,5`; anything else is bad usage."""
+    try:
+        numbers = [int(part) for part in text.split(",")] if text else []
+    except ValueError:
+        numbers = [0]
+    if any(number < 1 for number in numbers):
+        raise typer.BadParameter(f"“{text}” is not of the form 1,3,5", param_hint="--shots")
+    return numbers
 
 
 def check_report(path: Path) -> None:
@@ -180,6 +206,7 @@ def evaluation_tables(
         *honesty(document["levels"]),
         *restricted_search(document.get("restricted")),
         *unknown_photos(document.get("unknown")),
+        *few_photos(document.get("shots", ())),
         *weakest_labels(document["per_label"]),
     ]
 
@@ -245,6 +272,22 @@ def unknown_photos(figures: Mapping[str, Any] | None) -> list[RenderableType]:
     ]
     rows.append(("own photos, by mistake", figures["own"], figures["own_rejected"], None))
     return [listing(("called unknown", "photos", "share", "auroc"), rows)]
+
+
+def few_photos(curve: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
+    """Return how labels that came by extension do with so many photos; nothing if not asked."""
+    rows = [
+        (
+            one["photos"] or "all",
+            one["late"],
+            f"{one['late_low']:.3f} to {one['late_high']:.3f}",
+            one["others"],
+            one["all"],
+        )
+        for one in curve
+    ]
+    header = ("photos a new label", "top1 of these", "over draws", "of the others", "of all")
+    return [listing(header, rows)] if rows else []
 
 
 def weakest_labels(per_label: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:

@@ -1,6 +1,6 @@
 """`extend`: the labels that the catalogue has and the model lacks, without starting over."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import RenderableType
@@ -19,6 +19,14 @@ _SHOWN = 20  # labels of a table
 
 def extend(
     shop: ShopFolder,
+    finetune: Annotated[
+        bool,
+        typer.Option(
+            "--finetune",
+            help="Train the head further on old and new photos, in minutes; every photo is "
+            "embedded anew.",
+        ),
+    ] = False,
     max_drop: MaxDrop = DEFAULT_POINTS,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -26,17 +34,18 @@ def extend(
     """Add the labels that the catalogue has and the model lacks; takes seconds.
 
     Labels are learned from embeddings that builds have kept, so the index stays as it is. The
-    extended model serves at once if it passes the gate.
+    extended model serves at once if it passes the gate; the exit code is 1 if it is refused.
     """
     from indexer.extending import extend_shop
     from indexer.shop import Shop
 
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
-        report = extend_shop(opened, max_drop=max_drop / 100, progress=terminal.progress)
+        report = extend_shop(
+            opened, finetuned=finetune, max_drop=max_drop / 100, progress=terminal.progress
+        )
         told = show_gate(report.gate, shop) if report.gate else []
         terminal.answer(report.to_json(), *extend_tables(report), *told)
-        if report.gate and not report.gate.passed:
-            raise typer.Exit(1)
+        terminal.failed = report.gate is not None and not report.gate.passed
 
 
 def extend_tables(report: "ExtendReport") -> list[RenderableType]:

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import candidates
+from indexer import candidates, extending
 from indexer.build import build
+from indexer.evaluate import measure
 from indexer.extending import extend_shop
+from indexer.gate import GateReport, judge_candidate
 from indexer.records import ItemRow
 from indexer.search import Searcher
 from indexer.shop import Shop
+from indexer.shots import shots_curve
 from indexer.versions import IndexVersion
 from tests.indexer.bundled_shop import tiny_bundle
 from tests.indexer.tiny_network import offer_tiny
@@ -22,6 +27,8 @@ from vsearch.bundle import Bundle
 from vsearch.data import Label
 from vsearch.embed import Embedder
 from vsearch.errors import DataError, ShopError
+from vsearch.finetune import finetune
+from vsearch.fit_head import HeadConfig
 
 OLD = (("Fruit", "Apple"), ("Dairy", "Milk"))
 PEAR, LEEK = ("Fruit", "Pear"), ("Vegetables", "Leek")
@@ -84,7 +91,7 @@ def test_new_labels_are_learned_without_the_network(
     model = Bundle.load(shop.models / report.model)
     assert [label.name for label in model.labels] == [" > ".join(path) for path in OLD] + NAMES
     assert model.parent == before.model
-    assert model.training["extended"]["labels"].keys() == set(NAMES)
+    assert model.training["extended"]["labels"] == NAMES
     document = report.to_json()
     assert (document["added"], document["embedded"]) == (NAMES, 0)
     assert document["seconds"] > 0
@@ -167,18 +174,50 @@ def test_val_photos_are_not_learned_from(shop: Shop) -> None:
         shop.catalogue.upsert_further(item.key, photo_row(source, 50 + seed, split="test"))
     report = extend_shop(shop, max_drop=1.0)
     assert {one.name: one.photos for one in report.added} == dict.fromkeys(NAMES, 10)
-    assert Bundle.load(shop.models / report.model).training["extended"]["val"] == 3
     assert report.embedded == 3  # the build before knew of none of them
+
+
+def test_finetuning_makes_other_embeddings_and_an_index_of_them(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = partial(finetune, head=HeadConfig(steps=4, batch=8, checks=2))
+    monkeypatch.setattr(extending, "finetune", few)
+    before = shop.current()
+    report = extend_shop(shop, finetuned=True, max_drop=1.0)
+    assert report.serving
+    assert report.embedded >= 32  # every photo anew
+    model, old = (Bundle.load(shop.models / str(name)) for name in (report.model, before.model))
+    assert model.embedding_fingerprint != old.embedding_fingerprint
+    assert model.parent == before.model
+    assert model.vectors == ()
+    assert {label.name for label in model.labels} > set(NAMES)
+    assert model.training["extended"] == {"labels": NAMES, "finetuned": True}
+    assert Searcher.open(shop).search(painted(100)).hits[0].item.item_id == "new-0"
+
+
+def test_the_curve_of_few_photos(shop: Shop, tmp_path: Path) -> None:
+    manifest = tmp_path / "queries.csv"
+    rows = [(f"new-{i % 20}", 400 + i) for i in range(12)] + [("old-0", 420), ("old-1", 421)]
+    for _, seed in rows:
+        photo_row(tmp_path, seed)
+    lines = ["item_id,image_path,split", *(f"{item},{seed}.png,test" for item, seed in rows)]
+    manifest.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"no label of model .* came by `vsearch extend`"):
+        shots_curve(shop, measure(shop, manifest), [1])
+    extend_shop(shop, max_drop=1.0)
+    evaluation = measure(shop, manifest)
+    curve = shots_curve(shop, evaluation, [5, 1, 5], draws=2)
+    assert [(one.photos, one.draws) for one in curve] == [(1, 2), (5, 2), (None, 1)]
+    assert all(one.late_low <= one.late <= one.late_high for one in curve)
+    assert curve[-1].all == pytest.approx(evaluation.report.to_json()["top1"])
+    assert curve == shots_curve(shop, evaluation, [1, 5], draws=2)
 
 
 def test_a_gate_that_refuses_leaves_the_old_model_in_service(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge = candidates.judge_candidate
-
-    def refuse(*args: object, **options: object) -> object:
-        report = judge(*args, **options)  # type: ignore[arg-type]
-        return replace(report, terms="nothing")
+    def refuse(*args: Any, **options: Any) -> GateReport:
+        return replace(judge_candidate(*args, **options), terms="nothing")
 
     monkeypatch.setattr(candidates, "judge_candidate", refuse)
     before = shop.current()
