@@ -37,6 +37,20 @@ _SPANS: dict[str, Callable[[Sequence[Any], tuple[Any, ...]], tuple[int, int]]] =
 }
 
 
+_FEW_NEW = 8  # values for which a pass over all items each is quicker than looking places up
+_FEW_ADDED = 1024  # values that may be in no item any more, however few there are
+_FEW_GONE = 4096  # items that may be gone likewise
+
+
+def _inserted(values: Sequence[Any], places: Sequence[int], new: Sequence[Any]) -> list[Any]:
+    """Return values with others before these places, ascending."""
+    merged: list[Any] = []
+    for start, stop, value in zip((0, *places), places, new, strict=False):
+        merged += values[start:stop]
+        merged.append(value)
+    return merged + list(values[places[-1] :])
+
+
 @dataclass(frozen=True)
 class Column:
     """One field of all items.
@@ -44,10 +58,12 @@ class Column:
     Attributes:
         entries: the distinct values, ascending; some may be in no item any more.
         codes: shape (items,), int32: the place of each item's value in `entries`, -1 without one.
+        added: values that came in since those that no item has were last dropped.
     """
 
     entries: tuple[Any, ...]
     codes: NDArray[np.int32]
+    added: int = 0
 
     @classmethod
     def of(cls, entries: Sequence[Any], codes: NDArray[np.int32]) -> Self:
@@ -91,13 +107,22 @@ class Column:
 
     def patched(self, places: NDArray[np.intp], entries: Sequence[Entry | None]) -> Self:
         """Return the column with other values at some items, None for no value."""
-        new: dict[Entry, int] = {}
-        told = np.array([self._code(entry, new) for entry in entries], np.int32)
-        if np.array_equal(told, self.codes[places]):
-            return self
-        codes = self.codes.copy()
+        new: list[Any] = sorted(
+            {entry for entry in entries if entry is not None and not self._has(entry)}
+        )
+        wider = self._with_entries(new) if new else self
+        told = np.array([wider._code(entry) for entry in entries], np.int32)
+        if np.array_equal(told, wider.codes[places]):
+            return wider
+        codes = wider.codes.copy()
         codes[places] = told
-        return self.of((*self.entries, *new), codes) if new else replace(self, codes=codes)
+        if wider.added > max(_FEW_ADDED, len(wider.entries) // 2):
+            return self.of(wider.entries, codes)
+        return wider._with_codes(codes)
+
+    def lengthened(self, items: int) -> Self:
+        """Return the column for so many items more, without a value."""
+        return self._with_codes(np.append(self.codes, np.full(items, -1, np.int32)))
 
     def moved(self, places: NDArray[np.intp], kept: NDArray[np.bool_], items: int) -> "Column":
         """Return the column for other items: those that are kept come to stand at `places`."""
@@ -112,13 +137,39 @@ class Column:
         places = [place.setdefault(entry, len(place)) for entry in entries]
         return self.of(list(place), np.array([*places, -1], np.int32)[self.codes])
 
-    def _code(self, entry: Entry | None, new: dict[Entry, int]) -> int:
-        if entry is None:
-            return -1
-        found: int = bisect_left(self.entries, entry)
-        if found < len(self.entries) and self.entries[found] == entry:
-            return found
-        return new.setdefault(entry, len(self.entries) + len(new))
+    def _with_codes(self, codes: NDArray[np.int32]) -> Self:
+        """Return the column with the same entries, folded texts kept."""
+        other = replace(self, codes=codes)
+        if "_folded" in self.__dict__:
+            other.__dict__["_folded"] = self._folded
+        return other
+
+    def _with_entries(self, new: Sequence[Any]) -> Self:
+        """Return the same with entries that it has not, ascending; what it has is not sorted anew.
+
+        A price that nothing else costs must not take the time of sorting all prices.
+        """
+        places = [bisect_left(self.entries, entry) for entry in new]
+        codes = self.codes.copy()
+        if len(places) > _FEW_NEW:
+            codes += np.searchsorted(places, self.codes, side="right").astype(np.int32)
+        else:
+            for place in places:
+                codes += self.codes >= place
+        entries = tuple(_inserted(self.entries, places, new))
+        wider = replace(self, entries=entries, codes=codes, added=self.added + len(new))
+        if "_folded" in self.__dict__:
+            folded = [text.casefold() for text in new]
+            wider.__dict__["_folded"] = _inserted(self._folded, places, folded)
+        return wider
+
+    def _has(self, entry: Entry) -> bool:
+        place = bisect_left(self.entries, entry)
+        return place < len(self.entries) and bool(self.entries[place] == entry)
+
+    def _code(self, entry: Entry | None) -> int:
+        """Return the place of an entry that it has."""
+        return -1 if entry is None else bisect_left(self.entries, entry)
 
 
 @dataclass(frozen=True)
@@ -173,13 +224,14 @@ class ItemColumns:
             changed: keys of the items changed since.
             found: those that still exist, with their values in the order of `columns`.
         """
-        wider = self._with_room_for(np.array(sorted(found), np.int64))
+        known = self._without_the_gone() if self._mostly_gone else self
+        wider = known._with_room_for(np.array(sorted(found), np.int64))
         # An item that came and went since is in neither.
-        known = np.array(changed, np.int64)
-        known = known[wider._has(known)]
-        places = np.searchsorted(wider.keys, known)
+        keys = np.array(changed, np.int64)
+        keys = keys[wider._has(keys)]
+        places = np.searchsorted(wider.keys, keys)
         nothing: Change = (False, (None,) * len(self.columns))
-        changes = [found.get(key, nothing) for key in known.tolist()]
+        changes = [found.get(key, nothing) for key in keys.tolist()]
         live = wider.live.copy()
         live[places] = [state for state, _ in changes]
         columns = {
@@ -201,6 +253,20 @@ class ItemColumns:
             columns[field] = column.moved(places, both, len(self.keys))
         return replace(self, columns=columns)
 
+    @property
+    def _mostly_gone(self) -> bool:
+        """Whether most items here are deleted or rejected."""
+        gone = len(self.live) - int(np.count_nonzero(self.live))
+        return gone > max(_FEW_GONE, len(self.live) // 2)
+
+    def _without_the_gone(self) -> "ItemColumns":
+        """Return the columns of items in state ok alone; one that comes back is told as changed."""
+        columns = {
+            f: column._with_codes(column.codes[self.live]) for f, column in self.columns.items()
+        }
+        keys = self.keys[self.live]
+        return ItemColumns(self.sequence, keys, np.ones(len(keys), np.bool_), columns)
+
     def _has(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say which of some items are here; quicker than `np.isin` for a few."""
         places = np.searchsorted(self.keys, keys)
@@ -211,8 +277,13 @@ class ItemColumns:
 
     def _with_room_for(self, keys: NDArray[np.int64]) -> "ItemColumns":
         """Return the same with items added, without any value as yet."""
-        if self._has(keys).all():
+        new = keys[~self._has(keys)]
+        if not len(new):
             return self
+        if not len(self.keys) or new[0] > self.keys[-1]:  # as keys are given out
+            live = np.append(self.live, np.zeros(len(new), np.bool_))
+            columns = {f: column.lengthened(len(new)) for f, column in self.columns.items()}
+            return ItemColumns(self.sequence, np.append(self.keys, new), live, columns)
         wider = np.union1d(self.keys, keys)
         places = np.searchsorted(wider, self.keys)
         live = np.zeros(len(wider), np.bool_)

@@ -157,8 +157,21 @@ class RowSelector:
         """Return the place of each of the version's items among those of the columns."""
         with self._lock:
             if self._placed is None or self._placed[0] is not keys:
-                self._placed = (keys, _places(keys, self._items[0]))
+                self._placed = (keys, self._placed_anew(keys))
             return self._placed[1]
+
+    def _placed_anew(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places among later keys; new items come behind all others and move none."""
+        before, places = self._placed if self._placed is not None else (keys[:0], None)
+        if places is None or not np.array_equal(keys[: len(before)], before):
+            return _places(keys, self._items[0])
+        absent = np.flatnonzero(places < 0)
+        later = _places(keys, self._items[0][absent])
+        if (later < 0).all():
+            return places
+        places = places.copy()
+        places[absent] = later
+        return places
 
     def _delta_places(self, keys: NDArray[np.int64], delta: Delta) -> NDArray[np.int64]:
         """Return the place of the item of each row of the delta that counts among the columns'."""

@@ -235,6 +235,7 @@ class ShopMachine(TreeEdits, RuleBasedStateMachine):
         model = NETWORKS[self.recipes[self.serving][0]].model_fingerprint
         assert rollback(shop, self.serving) == Current(model, self.serving)
 
+    @precondition(lambda self: self.serving)  # before, nothing names the models that there are
     @rule(who=WHO)
     def clean(self, who: int) -> None:
         """Take away what nothing needs; the embeddings of photos that there are stay."""

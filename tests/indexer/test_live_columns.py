@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from indexer import item_columns
 from indexer.attributes import convert
 from indexer.catalogue import Catalogue
-from indexer.filter_syntax import CATEGORY, Field
+from indexer.filter_syntax import CATEGORY, Field, Predicate
 from indexer.filters import parse_filter
 from indexer.item_columns import Column
 from indexer.live_columns import LiveColumns
@@ -66,8 +69,8 @@ def test_columns_that_were_given_out_do_not_change(catalogue: Catalogue) -> None
     after = live.current([COLOUR])
     assert before.columns[COLOUR].entries == ("blue", "red")
     assert (before.keys.tolist(), before.columns[COLOUR].codes.tolist()) == ([1, 2], [1, 0])
-    assert after.columns[COLOUR].entries == ("green", "red")
-    assert after.columns[COLOUR].codes.tolist() == [1, 0, 1]
+    assert after.columns[COLOUR].entries == ("blue", "green", "red")  # one is in no item any more
+    assert after.columns[COLOUR].codes.tolist() == [2, 1, 2]
 
 
 def test_a_field_that_is_read_later_is_as_new_as_the_others(catalogue: Catalogue) -> None:
@@ -155,8 +158,71 @@ def test_a_column_keeps_a_value_that_an_item_had(catalogue: Catalogue) -> None:
     moved = column.patched(np.array([0]), ["a"])
     assert (moved.entries, moved.codes.tolist()) == (("a", "b"), [0, 0, -1, 0])
     grown = moved.patched(np.array([2, 3]), ["c", None])
-    assert (grown.entries, grown.codes.tolist()) == (("a", "c"), [0, 0, 1, -1])
+    assert (grown.entries, grown.codes.tolist()) == (("a", "b", "c"), [0, 0, 2, -1])
     assert column.codes.tolist() == [1, 0, -1, 0]
+
+
+VALUES = st.one_of(st.none(), st.integers(0, 30).map("{:02}".format))
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    first=st.lists(VALUES, min_size=1, max_size=12),
+    changes=st.lists(st.dictionaries(st.integers(0, 11), VALUES, min_size=1), max_size=8),
+    few=st.integers(0, 3),
+    ask=st.booleans(),
+)
+def test_a_column_that_changes_is_as_one_that_is_read_anew(
+    first: list[str | None], changes: list[dict[int, str | None]], few: int, *, ask: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(item_columns, "_FEW_NEW", few)
+        patch.setattr(item_columns, "_FEW_ADDED", few)
+        values = list(first)
+        known = sorted({value for value in values if value is not None})
+        codes = [-1 if value is None else known.index(value) for value in values]
+        column = Column.of(known, np.array(codes, np.int32))
+        for change in changes:
+            own = {place: value for place, value in change.items() if place < len(values)}
+            if ask:  # so that it has folded texts to take along
+                column.holds(Predicate(COLOUR, "contains", ("1",)))
+            column = column.patched(np.array(list(own), np.intp), list(own.values()))
+            for place, value in own.items():
+                values[place] = value
+            if ask:
+                column, values = column.lengthened(1), [*values, None]
+            assert [None if c < 0 else column.entries[c] for c in column.codes.tolist()] == values
+            assert list(column.entries) == sorted(set(column.entries))
+            held = column.holds(Predicate(COLOUR, "contains", ("1",)))
+            assert held.tolist() == [value is not None and "1" in value for value in values]
+
+
+def test_items_that_are_gone_take_no_room_for_ever(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_columns, "_FEW_GONE", 8)
+    monkeypatch.setattr(item_columns, "_FEW_ADDED", 8)
+    live = LiveColumns(catalogue)
+    held = []
+    for n in range(60):
+        catalogue.upsert_items([item("passing", colour=f"c{n}"), item(f"kept {n % 5}", size=n)])
+        assert matching(live, f"colour = 'c{n}'") != []
+        catalogue.delete_items(["passing"])
+        assert matching(live, f"colour = 'c{n}'") == []
+        columns = live.current([COLOUR])
+        held.append((len(columns.keys), len(columns.columns[COLOUR].entries)))
+    assert max(keys for keys, _ in held) <= 7 + 1 + 8 + 2
+    assert max(entries for _, entries in held) <= 2 + 8 + 2
+    assert live.current([COLOUR]).keys.tolist() == sorted(live.current([COLOUR]).keys.tolist())
+    (photo,) = catalogue.photos_of(1)
+    catalogue.reject_photo(photo.key, "it is damaged")
+    for n in range(60, 80):  # so that it is left out as well
+        catalogue.upsert_items([item("passing", colour=f"c{n}")])
+        live.current([COLOUR])
+        catalogue.delete_items(["passing"])
+    assert 1 not in live.current([COLOUR]).keys
+    catalogue.upsert_items([item("a", colour="red")])
+    assert matching(live, "colour = 'red'") == [1]
 
 
 def test_attributes_that_are_no_json_are_told(catalogue: Catalogue) -> None:
