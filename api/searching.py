@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pydantic_core import to_json
+
 from api.explaining import Explanations
 from api.facet_choice import facet_fields
 from api.filtered import Filtered
@@ -97,7 +99,8 @@ class Answering:
             stages["explain"] = 1e3 * (time.perf_counter() - searched)
         told["timings"] = timings = seen.timed(**stages)
         self.observed(timings, result.unknown)
-        return SearchAnswer.model_validate(told).model_dump_json()
+        # What it is made of is checked by tests: to check it anew takes a tenth of a search.
+        return to_json(told).decode()
 
     def together(
         self, searcher: Searcher, names: Sequence[str], outcomes: Sequence[Outcome]

@@ -9,6 +9,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from api.access import charge, needs
+from api.filtered import Filtered
 from api.pair import Pair
 from api.request_log import observe
 from api.routes.context import Answers, Live, OpenShop, Settings, problems
@@ -65,7 +66,7 @@ async def search(
     (_, data), crop = read.photos[0], _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
-        filtered = await pair.run(answers.check, pair.searcher, read.asked)
+        filtered = await _filtered(pair, answers, read.asked)
         seen = await pair.see(data, crop=crop)
         found = await pair.run(answers.search, pair.searcher, seen, read.asked, filtered)
         return _json(found)
@@ -90,7 +91,7 @@ async def batch(
     crop = _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
-        filtered = await pair.run(answers.check, pair.searcher, read.asked)
+        filtered = await _filtered(pair, answers, read.asked)
 
         async def one(data: bytes) -> Outcome:
             try:
@@ -146,6 +147,13 @@ async def explain(
 
     with live.hold() as pair:
         return await while_waited_for(request, answer(pair))
+
+
+async def _filtered(pair: Pair, answers: Answers, asked: SearchAsked) -> Filtered:
+    """Understand what is asked; in a thread only where the catalogue is looked at."""
+    if not asked.category and not asked.where:
+        return answers.check(pair.searcher, asked)
+    return await pair.run(answers.check, pair.searcher, asked)
 
 
 def _limit(shop: Shop, settings: ServerSettings) -> int:

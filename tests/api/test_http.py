@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from api.schemas.answers import SearchAnswer
 from indexer.embedding import Pixels
 from indexer.shop import Shop
 from tests.api.conftest import Serve
@@ -63,6 +64,13 @@ def test_the_answer_says_what_the_photo_shows(client: TestClient, shop: Shop) ->
     assert answer["model"] == shop.current().model
     assert answer["index"] == shop.current().index
     assert set(answer["timings"]) == {"decode", "embed", "search", "wait", "total"}
+
+
+def test_an_answer_is_what_its_description_says(client: TestClient) -> None:
+    fields: dict[str, object]
+    for fields in ({}, {"restrict": "auto"}, {"facets": ["category"]}):
+        answer = search(client, 2, **fields)
+        assert SearchAnswer.model_validate(answer).model_dump(mode="json") == answer
 
 
 def test_top_k_and_categories_restrict(client: TestClient) -> None:
