@@ -8,7 +8,7 @@ SHOP ?= $(DEMO)/shop
 ROWS ?= 100000,1000000
 BIN := .venv/bin
 
-.PHONY: .venv demo test check format bench bench-search serve clean
+.PHONY: .venv demo test check format openapi bench bench-search serve clean
 
 .venv: .venv/installed-$(DEVICE)
 
@@ -37,6 +37,9 @@ check: .venv
 format: .venv
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+openapi: .venv
+	$(BIN)/python -m api.openapi_file
 
 bench: .venv
 	XLA_FLAGS= $(BIN)/python -m pytest tests/benchmarks -m slow -s --timeout 3600

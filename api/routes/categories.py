@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.access import needs
-from api.facet_choice import facet_fields
+from api.facet_choice import MAX_FACETS, facet_fields
 from api.routes.context import OpenShop, problems
 from api.routes.filtered import QueryFilter
 from api.schemas import CategoryTree
+from api.schemas.asking import FieldName
 from api.schemas.facets import (
     FacetsDocument,
     FieldDocument,
@@ -45,11 +46,12 @@ def counted(
     shop: OpenShop,
     asked: QueryFilter,
     field: Annotated[
-        list[str] | None,
+        list[FieldName] | None,
         Query(
             description="A field to count by; repeat it for several. None: all that have few "
             "enough values to choose from.",
-            examples=["colour"],
+            max_length=MAX_FACETS,
+            examples=[["colour"]],
         ),
     ] = None,
     top: Annotated[int, Query(ge=1, le=200, description="How many values of a text field.")] = 20,

@@ -21,10 +21,11 @@ from api.pages import (
 from api.photos import catalogue_photo
 from api.problems import Kind, ProblemError
 from api.routes.context import Documents, Live, OpenShop, Settings, problems
-from api.routes.filtered import QueryFilter
+from api.routes.filtered import ItemPath, QueryFilter
 from api.routes.photos import has
 from api.schemas import ItemDocument, ItemPage
 from api.schemas.answers import SimilarAnswer
+from api.schemas.asking import SortText
 from indexer.grouping import Grouping
 from indexer.listing import Sort, listing
 from indexer.records import Item
@@ -63,11 +64,10 @@ def items(
         Query(description="Only items that have a word of this, the best first.", max_length=400),
     ] = None,
     sort: Annotated[
-        str | None,
+        SortText | None,
         Query(
             description="A field to sort by, `-` before it for the greatest first.",
             examples=["-price"],
-            max_length=200,
         ),
     ] = None,
     page: Page = 1,
@@ -108,7 +108,7 @@ def items(
     },
 )
 def item_photo(
-    item_id: str, shop: OpenShop, if_none_match: Annotated[str | None, Header()] = None
+    item_id: ItemPath, shop: OpenShop, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
     """Return an item's first catalogue photo; further labelled photos are never shown."""
     data, media_type = _shown_photo(shop, _item(shop, item_id))
@@ -130,7 +130,7 @@ def item_photo(
     ),
 )
 def similar(
-    item_id: str,
+    item_id: ItemPath,
     shop: OpenShop,
     live: Live,
     settings: Settings,
@@ -177,7 +177,7 @@ def similar(
     dependencies=[needs("search")],
     responses=problems(_404=NO_ITEM),
 )
-def item(item_id: str, shop: OpenShop, documents: Documents) -> ItemDocument:
+def item(item_id: ItemPath, shop: OpenShop, documents: Documents) -> ItemDocument:
     """Return an item."""
     (document,) = documents.items([_item(shop, item_id)])
     return document

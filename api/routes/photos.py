@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from api.access import needs
 from api.problems import Kind, ProblemError
 from api.routes.context import Pictures, problems
+from api.schemas.items import CONTENT_HASH
 from api.thumbnails import Size
 from vsearch.images import ImageError
 
@@ -21,7 +22,7 @@ ContentHash = Annotated[
     Path(
         pattern="^[0-9a-f]{64}$",
         description="What the photo is known by, as the addresses in answers have it.",
-        examples=["5bd1a1e9a2e2fd7b9e5b1b8a0f6e2f31c94bd2d0f0d2ab4f2d7e3c1b0a998877"],
+        examples=[CONTENT_HASH],
     ),
 ]
 

@@ -4,8 +4,8 @@ FastAPI reads a body in one way for each route; here either is taken, checked by
 Nothing is written to a disk: parts within the server's limit stay in memory.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import anyio.to_thread
@@ -15,8 +15,10 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from api.fetching import fetch_photo
+from api.openapi import REF, without_null
 from api.problems import Kind, ProblemError
 from api.schemas.asking import PhotoAsked, PhotoSent
+from api.schemas.example_photo import EXAMPLE_PHOTO
 from api.settings import ServerSettings
 
 MAX_FIELDS = 200
@@ -49,11 +51,13 @@ class Body(Generic[Asked]):
     Attributes:
         asked: the fields beside the photo.
         sent: the same with the photo, as JSON; None where a form alone is taken.
+        example: of the fields beside the photo.
         several: whether there may be several photos.
     """
 
     asked: type[Asked]
     sent: type[PhotoSent] | None
+    example: Mapping[str, Any] = field(default_factory=dict)
     several: bool = False
 
     async def read(self, request: Request, max_bytes: int, most: int = 1) -> Read[Asked]:
@@ -124,16 +128,18 @@ class Body(Generic[Asked]):
         }
         if self.several:
             photo = {"type": "array", "items": photo, "minItems": 1}
-        form = self.asked.model_json_schema(ref_template="#/components/schemas/{model}")
+        form = self.asked.model_json_schema(ref_template=f"{REF}{{model}}")
+        told = {name: without_null(one) for name, one in form["properties"].items()}
         form = form | {
-            "title": f"{form['title']}Form",
-            "properties": {"photo": photo, **form["properties"]},
+            "title": f"{form['title'].removesuffix('Asked')}{'Batch' if self.several else ''}Form",
+            "properties": {"photo": photo, **told},
             "required": list(form.get("required", ())),
         }
-        content: dict[str, Any] = {FORM: {"schema": form}}
+        files: Any = ["a.jpg", "b.jpg"] if self.several else "photo.jpg"
+        content = {FORM: {"schema": form, "example": {"photo": files, **self.example}}}
         if self.sent is not None:
-            told = self.sent.model_json_schema(ref_template="#/components/schemas/{model}")
-            content[JSON] = {"schema": told}
+            sent = self.sent.model_json_schema(ref_template=f"{REF}{{model}}")
+            content[JSON] = {"schema": sent, "example": {"photo": EXAMPLE_PHOTO, **self.example}}
         return {"requestBody": {"required": True, "content": content}}
 
 

@@ -45,10 +45,11 @@ router = APIRouter(
 )
 INDEX_CHANGED = problems(_409="Another index version serves than the one that is asked for.")
 
-SEARCH = Body(SearchAsked, SearchSent)
-BATCH = Body(SearchAsked, None, several=True)
-CLASSIFY = Body(PhotoAsked, ClassifySent)
-EXPLAIN = Body(ExplainAsked, ExplainSent)
+SEARCHED = {"top_k": 5, "category": ["Fruit"], "where": "price < 5", "facets": ["country"]}
+SEARCH = Body(SearchAsked, SearchSent, SEARCHED)
+BATCH = Body(SearchAsked, None, {"top_k": 1}, several=True)
+CLASSIFY = Body(PhotoAsked, ClassifySent, {"crop": "0.1,0.2,0.5,0.5"})
+EXPLAIN = Body(ExplainAsked, ExplainSent, {"item_id": ["Granny-Smith"]})
 
 
 @router.post(

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from api.access import needs
 from api.item_path import ITEM
 from api.problems import Kind, ProblemError
 from api.routes.context import Live, OpenShop, problems
+from api.routes.filtered import ItemPath
 from api.schemas.writing import (
     DeletedDocument,
     ItemInput,
@@ -31,8 +31,6 @@ router = APIRouter(
         _503="Another model is just taking over: ask again.",
     ),
 )
-
-ItemPath = Annotated[str, Path(min_length=1, max_length=200, examples=["Granny-Smith"])]
 
 
 @router.put(ITEM, operation_id="put_item")

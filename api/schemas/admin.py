@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.items import ItemDocument
+from api.schemas.items import CONTENT_HASH, ItemDocument
 from indexer.decisions import Verdict
 
 
@@ -122,7 +122,7 @@ class StaffRejects(BaseModel):
 class Question(BaseModel):
     """What an audit found, for a person to decide."""
 
-    content_hash: str = Field(description="What the photo is known by.")
+    content_hash: str = Field(description="What the photo is known by.", examples=[CONTENT_HASH])
     photo: str = Field(description="The photo's file name.", examples=["7.jpg"])
     item: ItemDocument = Field(description="The item that it stands with.")
     kind: Literal["label", "duplicate", "odd"] = Field(
@@ -152,7 +152,7 @@ class DecisionAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    content_hash: str = Field(pattern="^[0-9a-f]{64}$")
+    content_hash: str = Field(pattern="^[0-9a-f]{64}$", examples=[CONTENT_HASH])
     item_id: str = Field(max_length=200, examples=["Granny-Smith"])
     verdict: Verdict = Field(
         description="“accept”: the label is right; “relabel”: it is another one; “drop”: the photo "

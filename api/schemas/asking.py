@@ -11,7 +11,14 @@ MAX_TEXTS = 50  # categories or facets in a request
 MAX_WHERE = 4000  # characters
 ALL_FACETS = "all"
 
-Names = Annotated[list[Annotated[str, Field(max_length=750)]], Field(max_length=MAX_TEXTS)]
+# The formats are our own: what is allowed depends on the shop, which `/v1/fields` and
+# `/v1/categories` tell.
+CategoryName = Annotated[str, Field(max_length=750, json_schema_extra={"format": "category"})]
+FieldName = Annotated[str, Field(max_length=750, json_schema_extra={"format": "field"})]
+FilterText = Annotated[str, Field(max_length=MAX_WHERE, json_schema_extra={"format": "filter"})]
+SortText = Annotated[str, Field(max_length=200, json_schema_extra={"format": "sort"})]
+CategoryNames = Annotated[list[CategoryName], Field(max_length=MAX_TEXTS)]
+FieldNames = Annotated[list[FieldName], Field(max_length=MAX_TEXTS)]
 
 
 class PhotoAsked(BaseModel):
@@ -52,15 +59,14 @@ class SearchAsked(PhotoAsked):
         "now the answer is 409, as the pages would not fit together.",
         examples=[None],
     )
-    category: Names = Field(
+    category: CategoryNames = Field(
         [],
         description="Only items within one of these categories: whole paths or, where they are "
         "unique, names alone.",
         examples=[["Fruit > Apple"]],
     )
-    where: str | None = Field(
+    where: FilterText | None = Field(
         None,
-        max_length=MAX_WHERE,
         description="Only items for which this holds; `GET /v1/fields` lists the fields.",
         examples=["price < 50 and colour in ('red', 'blue')"],
     )
@@ -86,7 +92,7 @@ class SearchAsked(PhotoAsked):
     group: Grouping = Field(
         "none", description="“group_id” returns one hit for all variants of a product."
     )
-    facets: Names = Field(
+    facets: FieldNames = Field(
         [],
         description="Count the items that the filter leaves by these fields; “all”: by those that "
         "have few enough values to choose from.",

@@ -6,6 +6,8 @@ from pydantic import BaseModel, Field
 
 from indexer.records import Value
 
+CONTENT_HASH = "5bd1a1e9a2e2fd7b9e5b1b8a0f6e2f31c94bd2d0f0d2ab4f2d7e3c1b0a998877"  # of examples
+
 PathText = Annotated[
     str, Field(description="A category path, root first.", examples=["Fruit > Apple"])
 ]
@@ -15,7 +17,7 @@ PhotoUrl = Annotated[
         description="A JPEG of at most `size` pixels a side; ask for 96, 192, 384, 768 or 1536. "
         "What it shows never changes, so that it may be kept for ever.",
         examples=[
-            "/v1/photos/5bd1a1e9a2e2fd7b9e5b1b8a0f6e2f31c94bd2d0f0d2ab4f2d7e3c1b0a998877?size=384"
+            f"/v1/photos/{CONTENT_HASH}?size=384",
         ],
     ),
 ]
@@ -34,7 +36,7 @@ class ItemDocument(BaseModel):
     attributes: dict[str, Value] = Field(examples=[{"country": "Italy", "price": 2.5}])
     photo_url: PhotoUrl | None = Field(
         description="The item's first catalogue photo; null where it has none.",
-        examples=["/v1/photos/5bd1a1e9…?size=384"],
+        examples=[f"/v1/photos/{CONTENT_HASH}?size=384"],
     )
     photos: list[PhotoUrl] = Field(
         description="All catalogue photos; others are never shown.", examples=[[]]
@@ -50,7 +52,7 @@ class ViewDocument(BaseModel):
     )
     photo_url: PhotoUrl | None = Field(
         description="null for a further labelled photo, which is never shown.",
-        examples=["/v1/photos/5bd1a1e9…?size=384"],
+        examples=[f"/v1/photos/{CONTENT_HASH}?size=384"],
     )
 
 
@@ -60,7 +62,7 @@ class HitDocument(ItemDocument):
     score: float = Field(description="Cosine similarity; higher is better.", examples=[0.871])
     view: ViewDocument | None = Field(
         description="The photo by which it was found; null where the item has just lost it.",
-        examples=[{"role": "catalogue", "photo_url": "/v1/photos/5bd1a1e9…?size=384"}],
+        examples=[{"role": "catalogue", "photo_url": f"/v1/photos/{CONTENT_HASH}?size=384"}],
     )
     variants: list[str] = Field(
         description="With `group`: further items of the same product that were found, best first.",

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, FiniteFloat
 
+from api.schemas.example_photo import EXAMPLE_PHOTO
 from api.schemas.items import PathText
 
 MAX_PHOTOS = 32  # of an item
@@ -28,6 +29,7 @@ class ItemInput(BaseModel):
     photos: list[Base64Bytes] | None = Field(
         None,
         max_length=MAX_PHOTOS,
+        examples=[[EXAMPLE_PHOTO]],
         description="The files of all catalogue photos in base64, the first one first; null keeps "
         "those that the item has.",
     )
