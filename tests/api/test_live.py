@@ -15,12 +15,15 @@ import pytest
 from fastapi import Request
 from starlette.types import Message
 
+from api.app import create_app
 from api.listener import Listener
 from api.live import Limits, LivePair
 from api.problems import ProblemError
+from api.settings import ServerSettings
 from api.waiting import while_waited_for
 from indexer.embedding import PhotoEmbedder, Pixels
 from indexer.shop import Current, Shop
+from tests.benchmarks.api_shoppers import request_of
 from tests.indexer.switching_shop import BLUE, RED, load, make_switching_shop, switch
 from tests.indexer.tiny_shop import SIDE, TinyEmbedder, TinyPredictions, painted
 from vsearch.images import ImageError
@@ -60,10 +63,12 @@ class Gate:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.begun, self.open = threading.Event(), threading.Event()
         self.open.set()
+        self.photos = 0
         passes = TinyEmbedder.__call__
 
         def held(network: TinyEmbedder, pixels: Pixels) -> TinyPredictions:
             self.begun.set()
+            self.photos += len(pixels)
             assert self.open.wait(PATIENCE)
             return passes(network, pixels)
 
@@ -110,7 +115,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(work, PATIENCE))
 
 
-def request_of(*messages: Message) -> Request:
+def client_of(*messages: Message) -> Request:
     """Return a request whose client sends these, and then nothing for ever."""
     sent = iter(messages)
 
@@ -311,7 +316,7 @@ class TestWaiting:
     ) -> None:
         async def ask() -> None:
             async with serving(shop) as (live, heard):
-                gone = request_of({"type": "http.request"}, {"type": "http.disconnect"})
+                gone = client_of({"type": "http.request"}, {"type": "http.disconnect"})
                 with live.hold() as pair, gate.shut():
                     first = asyncio.create_task(pair.see(painted(0)))
                     await gate.occupied()
@@ -319,7 +324,7 @@ class TestWaiting:
                         await while_waited_for(gone, pair.see(painted(1)), listener=heard)
                     assert left.value.status_code == 499
                     stays = asyncio.create_task(
-                        while_waited_for(request_of(), pair.see(painted(2)), listener=heard)
+                        while_waited_for(client_of(), pair.see(painted(2)), listener=heard)
                     )
                     while not live.waiting:
                         await asyncio.sleep(0.001)
@@ -331,6 +336,60 @@ class TestWaiting:
 
         run(ask())
 
+    def test_who_leaves_while_a_search_waits_is_not_searched_for(
+        self, shop: Shop, gate: Gate
+    ) -> None:
+        """Through all layers of the application, as a server calls it."""
+        photo = request_of(painted(1), "/v1/search", 80).partition(b"\r\n\r\n")
+        unread: list[Message] = [{"type": "http.request", "body": photo[2]}]
+        headers = [
+            (name.lower(), value)
+            for name, _, value in (line.partition(b": ") for line in photo[0].split(b"\r\n")[1:])
+        ]
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/search",
+            "raw_path": b"/v1/search",
+            "query_string": b"",
+            "root_path": "",
+            "scheme": "http",
+            "http_version": "1.1",
+            "headers": headers,
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }
+        told: list[Message] = []
+
+        async def send(message: Message) -> None:
+            told.append(message)
+
+        async def ask() -> None:
+            app = create_app(ServerSettings(shop=shop.path, rebuild=False), load)
+            async with app.router.lifespan_context(app):
+                live: LivePair = app.state.live
+                with live.hold() as pair, gate.shut():
+                    first = asyncio.create_task(pair.see(painted(0)))
+                    await gate.occupied()
+
+                    async def receive() -> Message:
+                        if unread:
+                            return unread.pop()
+                        while not live.waiting:  # it is in the queue when its client leaves
+                            await asyncio.sleep(0.001)
+                        return {"type": "http.disconnect"}
+
+                    await app(scope, receive, send)
+                    assert live.held == 1
+                    gate.open.set()
+                    await first
+                    gate.photos = 0
+                    await pair.see(painted(2))
+                    assert gate.photos == 1  # what was asked in between is not among them
+
+        run(ask())
+        assert told[0]["status"] == 499
+
     def test_a_request_whose_time_is_up_is_never_computed(self, shop: Shop, gate: Gate) -> None:
         async def ask() -> None:
             async with serving(shop) as (live, heard):
@@ -339,7 +398,7 @@ class TestWaiting:
                     await gate.occupied()
                     with pytest.raises(ProblemError) as late:
                         await while_waited_for(
-                            request_of(), pair.see(painted(1)), seconds=0.05, listener=heard
+                            client_of(), pair.see(painted(1)), seconds=0.05, listener=heard
                         )
                 assert (late.value.status_code, "0.05" in str(late.value.detail)) == (503, True)
                 assert late.value.headers == {"Retry-After": "1"}
@@ -355,6 +414,6 @@ class TestWaiting:
 
         async def ask() -> None:
             with pytest.raises(ImageError):
-                await while_waited_for(request_of(), fails())
+                await while_waited_for(client_of(), fails())
 
         run(ask())
