@@ -70,22 +70,37 @@ class LiveColumns:
     def current(self, fields: Collection[Field] = ()) -> ItemColumns:
         """Return columns, these among them, with all changes that are committed by now."""
         while True:
+            seen = self.sequence
             with self._catalogue.moment():
-                if (columns := self.at_this_moment(fields)) is not None:
+                if (columns := self.at_this_moment(seen, fields)) is not None:
                     return columns
 
-    def at_this_moment(self, fields: Collection[Field] = ()) -> ItemColumns | None:
+    @property
+    def sequence(self) -> int:
+        """The last change that was taken in, by whichever thread; -1 before anything was read."""
+        return self._columns.sequence if self._columns else -1
+
+    def at_this_moment(self, seen: int, fields: Collection[Field] = ()) -> ItemColumns | None:
         """Return columns as of the moment that this thread has open (see `Database`).
 
         None where another thread has asked at a later one already.
+
+        Args:
+            seen: `sequence`, looked up before the moment was opened.
+            fields: which columns are needed.
+
+        Raises:
+            ShopError: the catalogue is older than it was.
         """
         columns, sequence = self._columns, self._catalogue.seq()
         read = columns is not None and columns.columns.keys() >= set(fields)
         if columns and read and columns.sequence == sequence:
             return columns
         with self._lock:
-            if self._columns and self._columns.sequence > sequence:
-                return None
+            if self.sequence > sequence:
+                if self.sequence != seen:
+                    return None
+                self._catalogue.check_not_older(seen, sequence)
             self._columns = self._with_fields(self._columns, fields)
             return self._columns
 

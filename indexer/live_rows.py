@@ -63,14 +63,26 @@ class RowFollower:
     def current(self) -> LiveRows:
         """Return the rows that count, with all changes that are committed by now."""
         while True:
+            seen = self.marks
             with self.catalogue.moment():
-                if (rows := self.at_this_moment()) is not None:
+                if (rows := self.at_this_moment(seen)) is not None:
                     return rows
 
-    def at_this_moment(self) -> LiveRows | None:
+    @property
+    def marks(self) -> tuple[int, int]:
+        """What was taken in so far, by whichever thread."""
+        return self._rows.marks
+
+    def at_this_moment(self, seen: tuple[int, int]) -> LiveRows | None:
         """Return the rows that count at the moment that this thread has open (see `Database`).
 
         None where another thread has asked at a later one already.
+
+        Args:
+            seen: `marks`, looked up before the moment was opened.
+
+        Raises:
+            ShopError: the catalogue is older than it was.
         """
         now = self.catalogue.marks()
         if self._rows.marks == now:
@@ -78,7 +90,9 @@ class RowFollower:
         with self._lock:
             before = self._rows.marks
             if before[0] > now[0] or before[1] > now[1]:
-                return None
+                if before != seen:
+                    return None
+                self.catalogue.check_not_older(before[0], now[0])
             if before != now:
                 _, changed = self.catalogue.changed_since(before[0], self._held)
                 embedded = self.catalogue.embedded_since(

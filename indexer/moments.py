@@ -63,8 +63,9 @@ class Moments:
             yield held
             return
         while True:
+            seen = self._follower.marks, self._columns.sequence
             with self._follower.catalogue.moment():
-                moment = self._at_this_moment(fields)
+                moment = self._at_this_moment(fields, *seen)
                 if moment is None:
                     continue  # another thread has gone further meanwhile; it has got its answer
                 self._held.moment = moment
@@ -74,7 +75,9 @@ class Moments:
                     self._held.moment = held
                 return
 
-    def _at_this_moment(self, fields: Collection[Field]) -> Moment | None:
-        live = self._follower.at_this_moment()
-        columns = self._columns.at_this_moment(fields) if fields else None
+    def _at_this_moment(
+        self, fields: Collection[Field], marks: tuple[int, int], sequence: int
+    ) -> Moment | None:
+        live = self._follower.at_this_moment(marks)
+        columns = self._columns.at_this_moment(sequence, fields) if fields else None
         return None if live is None or (fields and columns is None) else Moment(live, columns)

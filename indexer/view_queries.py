@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from indexer.database import Database
 from indexer.view_rows import ViewRows
+from vsearch.errors import ShopError
 from vsearch.taxonomy import CategoryPath
 
 _BLOCK = 4096  # views made arrays at a time
@@ -135,6 +136,23 @@ class ViewQueries(Database):
             "(SELECT coalesce(max(rowid), 0) FROM embeddings) AS embedding"
         )
         return (int(row["seq"]), int(row["embedding"])) if row else (0, 0)
+
+    def check_not_older(self, seen: int, now: int) -> None:
+        """Check that all changes are there that were read before.
+
+        Args:
+            seen: a change sequence that was read.
+            now: the change sequence since.
+
+        Raises:
+            ShopError: they are not.
+        """
+        if seen > now:
+            raise ShopError(
+                f"the catalogue {self.path} ends at change {now}, though change {seen} was read "
+                "from it before: it was replaced by an older one while it was in use; start this "
+                "program again"
+            )
 
     def embedded_since(self, mark: int, fingerprint: str) -> list[int]:
         """Return the items with photos whose embeddings came after an earlier mark.

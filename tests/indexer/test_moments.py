@@ -34,6 +34,7 @@ from tests.indexer.test_search_live import (
     views_now,
 )
 from tests.indexer.tiny_shop import TinyEmbedder, painted
+from vsearch.errors import ShopError
 from vsearch.images import content_hash, load
 from vsearch.taxonomy import CategoryPath, is_within
 
@@ -194,3 +195,20 @@ def test_threads_and_a_writer_leave_no_answer_that_breaks_its_filter() -> None:
                 change(meddler.other, meddler.draws, name, KINDS[rng.integers(5)])
             ended.set()
             assert min(one.result() for one in asking) > 0
+
+
+def test_a_catalogue_that_was_put_back_is_told_and_not_waited_for() -> None:
+    with meddled(9) as meddler:
+        items, cheap, catalogue = meddler.searcher.items, meddler.cheap, meddler.other.catalogue
+        change(meddler.other, meddler.draws, "item-0", "add")
+        items.hits(meddler.draws.pool[:1], 3, where=cheap)
+        with catalogue.transaction() as connection:
+            connection.execute(
+                "DELETE FROM embeddings WHERE rowid = (SELECT max(rowid) FROM embeddings)"
+            )
+        assert items.live_rows().marks == catalogue.marks()  # what it was of is found no less
+        with catalogue.transaction() as connection:
+            connection.execute("DELETE FROM changes WHERE seq = (SELECT max(seq) FROM changes)")
+        for ask in (items.live_rows, meddler.searcher.shop.columns.current):
+            with pytest.raises(ShopError, match="replaced by an older one while it was in use"):
+                ask()
