@@ -8,6 +8,9 @@ from typing import cast
 from api.schemas.admin import (
     CheckDocument,
     ChecksDocument,
+    LabelProblem,
+    NewLabelDocument,
+    NewLabelsDocument,
     Question,
     StaffModel,
     StaffModels,
@@ -21,12 +24,15 @@ from api.shown import Shown
 from indexer.audit_file import AuditRow, Kind
 from indexer.checks import Sample, check_shop
 from indexer.counting import count_items
+from indexer.embedding import ModelBundle
 from indexer.models import models as list_models
+from indexer.new_labels import new_labels
 from indexer.open_questions import open_questions
 from indexer.rebuild import Drift
 from indexer.search import Searcher
 from indexer.shop import Shop
 from indexer.versions import versions as list_versions
+from vsearch.errors import DataError
 
 REPORT = "report.html"  # beside a model
 
@@ -94,6 +100,21 @@ def models(shop: Shop) -> StaffModels:
         for entry in list_models(shop)
     ]
     return StaffModels(models=listed)
+
+
+def labels_to_add(shop: Shop, bundle: ModelBundle) -> NewLabelsDocument:
+    """Return what `extend` would add to a model."""
+    try:
+        found = new_labels(shop, bundle.labels, bundle.label_columns)
+    except DataError as error:
+        return NewLabelsDocument(labels=[], problems=[LabelProblem(label="", reason=str(error))])
+    return NewLabelsDocument(
+        labels=[
+            NewLabelDocument(name=found.data.labels[index].name, photos=len(found.train_of(index)))
+            for index in found.added
+        ],
+        problems=[LabelProblem(label=one.label, reason=one.reason) for one in found.problems],
+    )
 
 
 def rejects(shop: Shop, limit: int) -> StaffRejects:

@@ -13,6 +13,7 @@ from api.routes.photos import ContentHash
 from api.schemas.admin import (
     ChecksDocument,
     DecisionAsked,
+    NewLabelsDocument,
     Questions,
     RollbackAsked,
     StaffModels,
@@ -73,6 +74,12 @@ def roll_back(asked: RollbackAsked, shop: OpenShop) -> StaffVersions:
 def models(shop: OpenShop) -> StaffModels:
     """Return the trained models, the newest first."""
     return staff.models(shop)
+
+
+@router.get("/new-labels", operation_id="list_new_labels")
+def labels_to_add(shop: OpenShop, live: Live) -> NewLabelsDocument:
+    """Return the labels that the catalogue has and the model lacks: `vsearch extend` adds them."""
+    return staff.labels_to_add(shop, live.searcher().embedder.bundle)
 
 
 @router.get("/rejects", operation_id="list_rejects")

@@ -101,6 +101,27 @@ class StaffModels(BaseModel):
     models: list[StaffModel]
 
 
+class NewLabelDocument(BaseModel):
+    """A label that the catalogue has and the model lacks."""
+
+    name: str = Field(examples=["Umbrellas"])
+    photos: int = Field(description="Photos that it can be learned from.", examples=[24])
+
+
+class LabelProblem(BaseModel):
+    """A label that cannot be added, or with a reservation."""
+
+    label: str = Field(examples=["umbrellas"])
+    reason: str = Field(examples=["it differs from “Umbrellas” only in case or spaces"])
+
+
+class NewLabelsDocument(BaseModel):
+    """What `vsearch extend` would add to the model that serves."""
+
+    labels: list[NewLabelDocument]
+    problems: list[LabelProblem]
+
+
 class StaffReject(BaseModel):
     """Something that was not taken in."""
 

@@ -30,7 +30,7 @@ async function open() {
     }
     toast(error.message);
   }
-  await Promise.all([showQuestions(), showVersions(), showModels(), showRejects()].map((room) => room.catch(fail)));
+  await Promise.all([showNewLabels(), showQuestions(), showVersions(), showModels(), showRejects()].map((room) => room.catch(fail)));
 }
 
 const fail = (error) => toast(error.message);
@@ -150,6 +150,17 @@ function picture(item, what, name) {
 async function photoOf(contentHash) {
   const blob = await ask(`v1/admin/questions/${contentHash}/photo`, { kind: `photo/${contentHash}`, blob: true });
   return URL.createObjectURL(blob);
+}
+
+async function showNewLabels() {
+  const { labels, problems } = await admin("new-labels");
+  const shown = labels.slice(0, 12).map((one) => `${one.name} (${plural(one.photos, "photo", "photos")})`).join(", ");
+  const more = labels.length > 12 ? ` and ${number(labels.length - 12)} more` : "";
+  byId("new-labels").replaceChildren(...[
+    labels.length ? h("p", { class: "note warn" },
+      h("strong", {}, `${plural(labels.length, "label is", "labels are")} new to the model: `), `${shown}${more}. Run vsearch extend.`) : null,
+    ...problems.slice(0, 5).map((one) => h("p", { class: "note" }, one.label ? `“${one.label}”: ${one.reason}` : one.reason)),
+  ].filter(Boolean));
 }
 
 async function showVersions() {

@@ -109,6 +109,16 @@ def test_models_and_rejects_are_listed(client: TestClient, shop: Shop) -> None:
     assert get(client, "status")["rejected"] == 1
 
 
+def test_labels_that_the_model_lacks_are_told(client: TestClient, shop: Shop) -> None:
+    told = get(client, "new-labels")
+    # The model of this shop knows three of its categories' last names, none as it is written there.
+    assert {one["name"] for one in told["labels"]} == {
+        *("Fruit > Apple", "Fruit > Pear", "Dairy > Milk", "Dairy > Cream", "Kitchen")
+    }
+    assert {one["name"]: one["photos"] for one in told["labels"]}["Fruit > Pear"] == 2
+    assert all(one["reason"] for one in told["problems"])
+
+
 def test_doubtful_labels_wait_for_a_person(client: TestClient, shop: Shop) -> None:
     told = get(client, "questions")
     assert (told["total"], told["pages"]) == (2, 1)
