@@ -90,8 +90,8 @@ class PhotoPredictions(Protocol):
     def familiarity(self) -> NDArray[np.float32]:
         """Shape (n, 2), how usual among the training photos, and how typical of one class.
 
-        Higher is more so; (n, 1) where a photo may have several labels, (n, 0) where the model does
-        not tell.
+        Higher is more so; the second is NaN of photos of labels whose features the model does not
+        know. (n, 1) where a photo may have several labels, (n, 0) where the model does not tell.
         """
 
     @property

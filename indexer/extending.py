@@ -25,7 +25,7 @@ from indexer.shop import Shop
 from indexer.unknown import confidence_of
 from vsearch.bundle import Bundle
 from vsearch.data import LabelledPhoto, TrainingData, readable
-from vsearch.embed import Embedder, Predictions
+from vsearch.embed import Embedder, Predictions, strange_labels
 from vsearch.errors import ShopError
 from vsearch.extend import (
     NewLabel,
@@ -277,7 +277,12 @@ def publish(
             told = network.of_embeddings(embeddings)
             return confidence_of(told, exclusive=network.objective.exclusive)
 
-        carry_over(shop, before.model_fingerprint, after.model_fingerprint, sure)
+        def strange(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:
+            best = network.of_embeddings(embeddings).probabilities.argmax(axis=1)
+            return np.asarray(strange_labels(after)[best])
+
+        names = before.model_fingerprint, after.model_fingerprint
+        carry_over(shop, *names, confidence=sure, untold=strange)
     shop.set_trained_model(after.model_fingerprint)
     choose = partial(newest_that_passes, load=networks.load, max_drop=max_drop, progress=progress)
     return build(shop, choose=choose, progress=progress)

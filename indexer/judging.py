@@ -96,6 +96,7 @@ def carry_over(
     before: str,
     after: str,
     confidence: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    untold: Callable[[NDArray[np.float32]], NDArray[np.bool_]] | None = None,
 ) -> None:
     """Keep what a model said of photos for another one, so that the network is not asked again.
 
@@ -105,6 +106,8 @@ def carry_over(
         after: that of the other one, of the same embedding and just as familiar with features.
         confidence: how sure it is of photos with embeddings (n, dim), (n,) float32; None: as the
             one before.
+        untold: of which photos with such embeddings it does not tell how typical they are of a
+            class, (n,) bool; None: it tells as the one before.
     """
     told = _read_kept(_cache(shop, before))
     if not told or _cache(shop, after).exists():
@@ -113,7 +116,17 @@ def carry_over(
         sure = confidence(np.stack([one.embedding for one in told.values()])).tolist()
         pairs = zip(told.items(), sure, strict=True)
         told = {content: replace(one, confidence=own) for (content, one), own in pairs}
+    if untold is not None:
+        unknown = untold(np.stack([one.embedding for one in told.values()]))
+        told = {
+            content: one if known else replace(one, familiarity=_without_class(one.familiarity))
+            for (content, one), known in zip(told.items(), ~unknown, strict=True)
+        }
     _keep(_cache(shop, after), told)
+
+
+def _without_class(familiarity: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([familiarity[:1], np.full(len(familiarity[1:]), np.nan, np.float32)])
 
 
 def val_embeddings(

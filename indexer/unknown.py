@@ -42,7 +42,8 @@ class Evidence:
         confidence: log of how much more probable the best label is than the second.
         nearness: mean similarity of the `VIEWS` nearest views.
         usualness: how usual the features are; None where the model does not tell.
-        typicality: how typical of one class they are; None likewise.
+        typicality: how typical of one class they are, NaN for photos of labels whose features the
+            model does not know; None where it tells of no photo.
     """
 
     confidence: NDArray[np.float32]
@@ -144,8 +145,10 @@ class UnknownJudge:
         rank = int(np.ceil((photos + 1) * (1 - false_rejects) - 1e-9))
         if photos < LEAST_VAL or rank > photos:
             return None
-        means = {name: float(value.mean()) for name, value in columns.items()}
-        spreads = {name: max(float(value.std()), _SMALLEST) for name, value in columns.items()}
+        told = {name: value[~np.isnan(value)] for name, value in columns.items()}
+        told = {name: value if len(value) else np.zeros(1) for name, value in told.items()}
+        means = {name: float(value.mean()) for name, value in told.items()}
+        spreads = {name: max(float(value.std()), _SMALLEST) for name, value in told.items()}
         weights = {name: WEIGHTS[name] for name in columns}
         judge = cls(model_fingerprint, false_rejects, photos, means, spreads, weights, 0.0)
         return replace(judge, threshold=float(np.sort(judge._sums(evidence))[rank - 1]))
@@ -169,7 +172,9 @@ class UnknownJudge:
         sums = np.zeros(len(evidence.confidence))
         for name, value in columns.items():
             # The logarithm of how seldom a photo of our own has so little of it.
-            sums -= self.weights[name] * log_ndtr((value - self.means[name]) / self.spreads[name])
+            # What is not told of a photo counts as much as that of the middle photo of our own.
+            usual = np.where(np.isnan(value), self.means[name], value)
+            sums -= self.weights[name] * log_ndtr((usual - self.means[name]) / self.spreads[name])
         return sums
 
     def to_json(self) -> dict[str, Any]:

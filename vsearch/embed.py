@@ -1,7 +1,7 @@
 """Photos to unit vectors and probabilities, in one forward pass."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from vsearch import buckets
-from vsearch.bundle import Bundle, Label, load_weights
+from vsearch.bundle import CLASS_MEANS, Bundle, Label, load_weights
 from vsearch.devices import use_compile_cache
 from vsearch.extend import head_logits
 from vsearch.images import ImageSpec
 from vsearch.models.classifier import abstract_classifier
+from vsearch.models.several_vectors import rows_of
 from vsearch.objectives import objective_named
 from vsearch.precision import Precision, default_precision
 
@@ -66,6 +67,7 @@ class Embedder:
 
         self._forward = forward
         self._tree = tree_labels(bundle.labels)
+        self._strange = strange_labels(bundle)
 
     @classmethod
     def load(cls, folder: Path) -> "Embedder":
@@ -116,7 +118,24 @@ class Embedder:
         embeddings, logits, usual = buckets.run(
             lambda batch: self._forward(self._leaves, batch), pixels
         )
-        return self._predictions(embeddings, logits, usual)
+        told = self._predictions(embeddings, logits, usual)
+        return replace(told, familiarity=np.where(self.untold(told), np.nan, usual))
+
+    def untold(self, told: "Predictions") -> NDArray[np.bool_]:
+        """Return of which photos it is not known how typical they are of a class.
+
+        They are those of labels that came later, whose features the model has never seen.
+
+        Args:
+            told: what the network says of n photos.
+
+        Returns:
+            Of each kind of familiarity, (n, kinds) bool.
+        """
+        best = told.probabilities.argmax(axis=1)
+        found = np.zeros(told.familiarity.shape, bool)
+        found[:, 1:] = self._strange[best][:, None]
+        return found
 
     @property
     def by_embedding(self) -> bool:
@@ -173,6 +192,15 @@ class Embedder:
         """Compile every batch size, so that no shopper waits for it."""
         for size in self.batch_sizes:
             self(np.zeros((size, self.spec.size, self.spec.size, 3), np.uint8))
+
+
+def strange_labels(bundle: Bundle) -> NDArray[np.bool_]:
+    """Return of which labels a model that is familiar with others knows no features, (labels,)."""
+    means = bundle.weights.get(CLASS_MEANS)
+    if means is None or not len(means):
+        return np.zeros(len(bundle.labels), bool)
+    rows = rows_of(bundle.vectors or (1,) * len(bundle.labels))
+    return np.array([not np.isfinite(means[own]).all() for own in rows])
 
 
 def tree_labels(labels: Sequence[Label]) -> NDArray[np.bool_]:

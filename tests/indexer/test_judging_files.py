@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from indexer.judging import carry_over
 from indexer.shop import Shop
 from indexer.version_files import UNKNOWN
 from indexer.versions import IndexVersion
@@ -103,3 +105,22 @@ def test_a_judge_that_was_changed_by_hand_is_found(shop: Shop) -> None:
     with pytest.raises(VersionError, match=r"unknown\.json is not what was written"):
         version_of(shop).verify()
     assert built(shop).published
+
+
+def test_what_another_model_said_is_kept_for_one_that_knows_less(shop: Shop) -> None:
+    def untold(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:
+        return np.asarray(np.arange(len(embeddings)) % 2 == 0)
+
+    def sure(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.arange(len(embeddings), dtype=np.float32)
+
+    carry_over(shop, "a" * 16, "c" * 16, sure, untold)
+    with (
+        np.load(shop.cache / f"judging-{'a' * 16}.npz") as before,
+        np.load(shop.cache / f"judging-{'c' * 16}.npz") as after,
+    ):
+        np.testing.assert_array_equal(after["embeddings"], before["embeddings"])
+        np.testing.assert_array_equal(after["confidence"], np.arange(30))
+        np.testing.assert_array_equal(after["familiarity"][:, 0], before["familiarity"][:, 0])
+        assert np.isnan(after["familiarity"][::2, 1]).all()
+        np.testing.assert_array_equal(after["familiarity"][1::2, 1], before["familiarity"][1::2, 1])

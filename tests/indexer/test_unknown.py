@@ -143,6 +143,22 @@ def test_less_of_any_evidence_never_looks_less_foreign(kind: str) -> None:
     assert scores[-1] == pytest.approx(1)  # one strong reason is enough
 
 
+def test_what_is_not_told_of_a_photo_counts_as_that_of_a_middle_photo() -> None:
+    val, asked = drawn(60), drawn(20, seed=1)
+    some = np.arange(60) % 3 == 0
+    told = np.asarray(val.typicality)
+    blind = replace(val, typicality=np.where(some, np.nan, told).astype(np.float32))
+    judge = fitted(blind)
+    assert judge.means["typicality"] == pytest.approx(told[~some].mean())
+    middle = np.full(20, judge.means["typicality"], np.float32)
+    untold = replace(asked, typicality=np.full(20, np.nan, np.float32))
+    np.testing.assert_allclose(
+        judge.scores(untold), judge.scores(replace(asked, typicality=middle)), rtol=1e-5
+    )
+    never = fitted(replace(val, typicality=np.full(60, np.nan, np.float32)))
+    assert np.isfinite(never.scores(untold)).all()
+
+
 def test_evidence_of_other_kinds_is_refused() -> None:
     judge = fitted(drawn(30, kinds=3))
     assert judge.scores(drawn(3, kinds=3)).shape == (3,)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tests.indexer.tiny_network import offer_tiny
 from vsearch.bundle import CLASS_MEANS, FAMILIARITY, HEAD_LEAVES, Bundle, Label, weights_of
 from vsearch.class_rows import balanced
-from vsearch.embed import Embedder
+from vsearch.embed import Embedder, strange_labels
 from vsearch.errors import BundleError, DataError
 from vsearch.extend import (
     NewLabel,
@@ -152,7 +152,10 @@ def test_how_typical_photos_are_follows_the_labels() -> None:
     np.testing.assert_array_equal(means[3:5], units(2, 1))
     assert np.isinf(means[5]).all()  # nothing is known of its features
     pixels = np.zeros((1, 32, 32, 3), np.uint8)
-    assert np.isfinite(Embedder(extended)(pixels).familiarity).all()
+    usual, typical = Embedder(extended)(pixels).familiarity.T
+    assert np.isfinite(usual).all()
+    assert np.isnan(typical).all() == (told(extended, 1).argmax() == 4)
+    assert strange_labels(extended).tolist() == [False] * 4 + [True]
     left = without_labels(extended, {"red", "sky"})
     np.testing.assert_array_equal(left.weights[CLASS_MEANS], means[1:5])
     assert with_labels(bundle_of("multi-label"), added).weights[CLASS_MEANS].shape == (0, DIM)
