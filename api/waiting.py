@@ -28,13 +28,13 @@ async def while_waited_for(
         request: its body has been read.
         work: the work; what of it runs in a thread by then ends there, unheard.
         seconds: how long it may take; None: for as long as the client waits.
-        listener: told of either.
+        listener: told of either; by default the one of the application that answers.
 
     Raises:
         ProblemError: 503 with Retry-After when time is up; 499, which nobody reads, when the client
             is gone.
     """
-    listener = listener or Listener()
+    listener = listener or _listener_of(request)
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request))
     try:
@@ -50,6 +50,12 @@ async def while_waited_for(
         gone.cancel()
         task.cancel()
         await asyncio.wait({task, gone})  # by then what had not begun is taken back
+
+
+def _listener_of(request: Request) -> Listener:
+    app = request.scope.get("app")
+    listener: Listener = app.state.live.listener if app else Listener()
+    return listener
 
 
 async def _gone(request: Request) -> None:
