@@ -210,12 +210,19 @@ _VERSION_5 = (
     )""",
 )
 
+_VERSION_6 = (
+    # A page of hits asks for catalogue photos alone, which are few among an item's photos.
+    "CREATE INDEX catalogue_photos ON photos (item_key, position, photo_key) "
+    "WHERE role = 'catalogue'",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_1,
     _VERSION_2,
     _VERSION_3,
     _VERSION_4,
     _VERSION_5,
+    _VERSION_6,
 )
 
 
