@@ -6,9 +6,11 @@ DEMO ?= demo-shop
 SHOP ?= $(DEMO)/shop
 # Rows of the benchmark of search, beside whichever peers of the extra `bench` are installed.
 ROWS ?= 100000,1000000
+# How long the load benchmark of the API watches latency and memory.
+MINUTES ?= 10
 BIN := .venv/bin
 
-.PHONY: .venv demo test check format openapi bench bench-search serve clean
+.PHONY: .venv demo test check format openapi bench bench-api bench-search serve clean
 
 .venv: .venv/installed-$(DEVICE)
 
@@ -43,6 +45,9 @@ openapi: .venv
 
 bench: .venv
 	XLA_FLAGS= $(BIN)/python -m pytest tests/benchmarks -m slow -s --timeout 3600
+
+bench-api: .venv
+	XLA_FLAGS= $(BIN)/python -m tests.benchmarks.api_load $(SHOP) --minutes $(MINUTES)
 
 bench-search: .venv
 	$(BIN)/python -m tests.benchmarks.search_speed --rows $(ROWS)
