@@ -55,8 +55,8 @@ def extend_tables(report: "ExtendReport") -> list[RenderableType]:
             [
                 ("model", report.model),
                 ("made of", report.parent),
-                ("added", f"{len(report.added):,} labels"),
-                ("embedded", f"{report.embedded:,} photos"),
+                ("added", _counted(len(report.added), "label")),
+                ("embedded", _counted(report.embedded, "photo")),
                 *report.metrics.items(),
                 ("serves", "now" if report.serving else "not" if report.added else "as before"),
                 ("time", format_seconds(report.seconds)),
@@ -74,3 +74,7 @@ def extend_tables(report: "ExtendReport") -> list[RenderableType]:
         told = "added with a reservation" if one.added else "not added"
         shown.append(Text(f"“{one.label}” {told}: {one.reason}"))
     return shown
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -21,14 +21,18 @@ from indexer.shop import Shop
 from indexer.shots import shots_curve
 from indexer.versions import IndexVersion
 from tests.indexer.bundled_shop import tiny_bundle
-from tests.indexer.tiny_network import offer_tiny
+from tests.indexer.tiny_network import TINY, offer_tiny
 from tests.indexer.tiny_shop import item_row, painted, photo_row
-from vsearch.bundle import Bundle
+from vsearch.bundle import Bundle, weights_of
 from vsearch.data import Label
 from vsearch.embed import Embedder
 from vsearch.errors import DataError, ShopError
 from vsearch.finetune import finetune
 from vsearch.fit_head import HeadConfig
+from vsearch.models.architectures import NetworkSpec
+from vsearch.models.classifier import abstract_classifier
+from vsearch.models.initialise import initialise
+from vsearch.objectives import OBJECTIVES
 
 OLD = (("Fruit", "Apple"), ("Dairy", "Milk"))
 PEAR, LEEK = ("Fruit", "Pear"), ("Vegetables", "Leek")
@@ -235,3 +239,35 @@ def test_shops_that_cannot_be_extended_are_refused(tmp_path: Path, shop: Shop) -
     build(shop, embedder=Embedder(bundle))
     with pytest.raises(DataError, match="labels of no column: there is nothing to extend"):
         extend_shop(shop)
+
+
+def test_a_model_of_several_labels_a_photo_learns_further_ones(shop: Shop) -> None:
+    source = shop.path.parent / "source"
+    colours = ("red", "green", "blue")
+    rows = [
+        item_row(source, f"c-{i}", OLD[0], [500 + i], attributes={"colour": colours[i % 3]})
+        for i in range(30)
+    ]
+    shop.catalogue.upsert_items(rows)
+    objective = OBJECTIVES["multi-label"]
+    known = tuple(Label(f"colour: {name}", (), "colour") for name in colours[:2])
+    labels = (*known, Label("category: Fruit > Apple", OLD[0]))
+    network = abstract_classifier(NetworkSpec(TINY, 8), 3, objective)
+    initialise(network, 0)
+    calibration = objective.calibrate(np.zeros((0, 3), np.float32), np.zeros((0, 3), bool))
+    bundle = Bundle(
+        NetworkSpec(TINY, 8),
+        weights_of(network),
+        labels,
+        ("category", "colour"),
+        "multi-label",
+        calibration,
+    )
+    use(shop, bundle)
+    build(shop, embedder=Embedder(bundle))
+    report = extend_shop(shop, max_drop=1.0)
+    assert "colour: blue" in [one.name for one in report.added]
+    assert report.embedded == 0
+    model = Bundle.load(shop.models / report.model)
+    assert len(model.calibration["thresholds"]) == len(model.labels)
+    assert Searcher.open(shop).search(painted(500)).model == report.model
