@@ -67,8 +67,8 @@ def test_the_answer_says_what_the_photo_shows(client: TestClient, shop: Shop) ->
 
 
 def test_an_answer_is_what_its_description_says(client: TestClient) -> None:
-    fields: dict[str, object]
-    for fields in ({}, {"restrict": "auto"}, {"facets": ["category"]}):
+    asked: tuple[dict[str, object], ...] = ({}, {"restrict": "auto"}, {"facets": ["category"]})
+    for fields in asked:
         answer = search(client, 2, **fields)
         assert SearchAnswer.model_validate(answer).model_dump(mode="json") == answer
 

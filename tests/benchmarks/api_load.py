@@ -27,6 +27,7 @@ from typing import Any
 from indexer.shop import Current, Shop
 from tests.benchmarks.api_servers import SERVE, Server, running
 from tests.benchmarks.api_shop import copied, with_two_pairs, write_photos
+from tests.benchmarks.machine import machine
 
 Figures = dict[str, Any]
 
@@ -168,6 +169,9 @@ def summary(rounds: dict[str, list[Figures]]) -> Figures:
         "search_of_bare_pixels": search["per_second"] / bare["pixels_per_second"],
         "search_of_bare_files": search["per_second"] / bare["files_per_second"],
         "classify_of_bare_files": middle["classify"]["per_second"] / bare["files_per_second"],
+        # Of processor time, which a busy machine changes less than what is done in a second.
+        "bare_files_cpu_of_search": bare["files_cpu_ms"] / search["server_cpu_ms"],
+        "bare_files_cpu_of_classify": bare["files_cpu_ms"] / middle["classify"]["server_cpu_ms"],
         "lone_overhead_ms": lone["p50_ms"] - bare["alone_p50_ms"],
     }
 
@@ -285,7 +289,11 @@ def main() -> None:
     parser.add_argument("--only", choices=("throughput", "endurance", "changes"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    told: Figures = {"load": os.getloadavg(), "litserve": peer() or "absent"}
+    told: Figures = {
+        "machine": machine().splitlines(),
+        "load": os.getloadavg(),
+        "litserve": peer() or "absent",
+    }
     with tempfile.TemporaryDirectory() as folder:
         bench, pairs = prepare(given.shop, Path(folder), seconds=given.seconds, rounds=given.rounds)
         if given.only in {None, "throughput"}:
