@@ -23,7 +23,11 @@ _KEYED = {
     "403": "The key does not allow this.",
     "429": "Too many requests.",
 }
-_BODY = {"408": "The body did not arrive in time.", "413": "The body has too many bytes."}
+_BODY = {
+    "400": "The body cannot be read.",
+    "408": "The body did not arrive in time.",
+    "413": "The body has too many bytes.",
+}
 _HEADERS = {
     "401": {"WWW-Authenticate": "How to send a key."},
     "429": {"Retry-After": "Seconds to wait."},

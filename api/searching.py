@@ -50,7 +50,8 @@ class Answering:
         """Understand what is asked, before the photo is looked at.
 
         Raises:
-            ProblemError: 409 another index version serves, 422 more hits than may be.
+            ProblemError: 409 another index version serves, 422 more hits than may be or no such
+                facet.
             CategoryError: the shop has no such category.
             FilterError: `where` is not understood.
         """
@@ -62,6 +63,8 @@ class Answering:
                 "begin with the first one."
             )
             raise ProblemError(409, Kind.INDEX_CHANGED, told, index=serves)
+        if asked.facets and ALL_FACETS not in asked.facets:
+            facet_fields(searcher.shop, asked.facets)
         return Filtered.parse(searcher.shop, asked.category, asked.where)
 
     def search(self, searcher: Searcher, seen: Seen, asked: SearchAsked, filtered: Filtered) -> str:
@@ -74,7 +77,7 @@ class Answering:
             filtered: what `check` has made of it.
 
         Raises:
-            ProblemError: 422, `text` has no word or a facet does not exist.
+            ProblemError: 422, `text` has no word.
             ImageError: the photo cannot be used.
         """
         started = time.perf_counter()

@@ -25,7 +25,7 @@ from api.routes.filtered import ItemPath, QueryFilter
 from api.routes.photos import has
 from api.schemas import ItemDocument, ItemPage
 from api.schemas.answers import SimilarAnswer
-from api.schemas.asking import SortText
+from api.schemas.asking import SearchText, SortText
 from indexer.grouping import Grouping
 from indexer.listing import Sort, listing
 from indexer.records import Item
@@ -60,8 +60,8 @@ def items(
     documents: Documents,
     asked: QueryFilter,
     text: Annotated[
-        str | None,
-        Query(description="Only items that have a word of this, the best first.", max_length=400),
+        SearchText | None,
+        Query(description="Only items that have a word of this, the best first; 1 to 32 words."),
     ] = None,
     sort: Annotated[
         SortText | None,
@@ -80,7 +80,7 @@ def items(
             shop,
             asked.categories,
             asked.where,
-            text=text,
+            text=text or None,
             sort=order,
             start=(page - 1) * page_size,
             count=page_size,

@@ -12,6 +12,7 @@ import anyio.to_thread
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from starlette.datastructures import FormData, UploadFile
 
 from api.fetching import fetch_photo
@@ -27,6 +28,14 @@ FORM, JSON = "multipart/form-data", "application/json"
 _PLAIN_FORM = "application/x-www-form-urlencoded"
 
 _MISSING = {"type": "missing", "loc": ("body", "photo"), "msg": "Field required, a photo's file"}
+
+# A crop may be written so in JSON too.
+_FOUR_NUMBERS = {
+    "type": "array",
+    "items": {"type": "number", "minimum": 0, "maximum": 1},
+    "minItems": 4,
+    "maxItems": 4,
+}
 
 Asked = TypeVar("Asked", bound=PhotoAsked)
 
@@ -110,7 +119,7 @@ class Body(Generic[Asked]):
         sent = self.sent
         assert sent is not None  # `read` has looked
         try:
-            told = sent.model_validate_json(body)
+            told = sent.model_validate_json(body, strict=True)  # "5" is no number there
         except ValidationError as error:
             raise RequestValidationError(_faults(error)) from error
         fields = told.model_dump(exclude={"photo"}, exclude_unset=True)
@@ -139,6 +148,7 @@ class Body(Generic[Asked]):
         content = {FORM: {"schema": form, "example": {"photo": files, **self.example}}}
         if self.sent is not None:
             sent = self.sent.model_json_schema(ref_template=f"{REF}{{model}}")
+            sent["properties"]["crop"]["anyOf"].append(_FOUR_NUMBERS)
             content[JSON] = {"schema": sent, "example": {"photo": EXAMPLE_PHOTO, **self.example}}
         return {"requestBody": {"required": True, "content": content}}
 
@@ -156,12 +166,20 @@ async def _fetched(request: Request, read: Read[Asked], max_bytes: int) -> Read[
 
 
 def _fields(model: type[BaseModel], form: FormData) -> dict[str, object]:
-    """Return the fields of a form but the photo; those that repeat as lists."""
-    lists = {
-        name for name, told in model.model_fields.items() if isinstance(told.get_default(), list)
+    """Return the fields of a form but the photo; those that repeat as lists, true and false."""
+    return {
+        name: _value(form, name, model.model_fields.get(name))
+        for name in dict.fromkeys(form.keys())
+        if name != "photo"
     }
-    names = [name for name in dict.fromkeys(form.keys()) if name != "photo"]
-    return {name: form.getlist(name) if name in lists else form[name] for name in names}
+
+
+def _value(form: FormData, name: str, field: FieldInfo | None) -> object:
+    if field is not None and isinstance(field.get_default(), list):
+        return form.getlist(name)
+    if field is not None and field.annotation is bool:
+        return {"true": True, "false": False}.get(str(form[name]), form[name])
+    return form[name]
 
 
 def _faults(error: ValidationError) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ CategoryName = Annotated[str, Field(max_length=750, json_schema_extra={"format":
 FieldName = Annotated[str, Field(max_length=750, json_schema_extra={"format": "field"})]
 FilterText = Annotated[str, Field(max_length=MAX_WHERE, json_schema_extra={"format": "filter"})]
 SortText = Annotated[str, Field(max_length=200, json_schema_extra={"format": "sort"})]
+SearchText = Annotated[str, Field(max_length=400, json_schema_extra={"format": "words"})]
 CategoryNames = Annotated[list[CategoryName], Field(max_length=MAX_TEXTS)]
 FieldNames = Annotated[list[FieldName], Field(max_length=MAX_TEXTS)]
 
@@ -40,11 +41,15 @@ class PhotoAsked(BaseModel):
 
     @field_validator("crop", "photo_url", mode="before")
     @classmethod
+    def _left_empty(cls, value: object) -> object:
+        """Take an empty field of a form for none."""
+        return None if value == "" else value
+
+    @field_validator("crop", mode="before")
+    @classmethod
     def _written(cls, value: object) -> object:
-        """Take four numbers for a crop as well, which JSON has, and an empty field for none."""
-        if isinstance(value, list):
-            return ",".join(str(part) for part in value)
-        return value or None
+        """Take four numbers as well, which JSON has."""
+        return ",".join(str(part) for part in value) if isinstance(value, list) else value
 
 
 class SearchAsked(PhotoAsked):
@@ -77,9 +82,8 @@ class SearchAsked(PhotoAsked):
         allow_inf_nan=False,
         description="Only items that are at least as similar: a cosine.",
     )
-    text: str | None = Field(
+    text: SearchText | None = Field(
         None,
-        max_length=400,
         description="Words that the items are to have: what they find and what looks alike are "
         "joined by rank.",
         examples=["blue striped"],
@@ -99,14 +103,16 @@ class SearchAsked(PhotoAsked):
         examples=[["colour", "price"]],
     )
     explain: bool = Field(
-        False, description="Also return the photo with the places that speak for the first labels."
+        False,
+        strict=True,
+        description="Also return the photo with the places that speak for the first labels.",
     )
 
     @field_validator("where", "text", "index", mode="before")
     @classmethod
     def _given(cls, text: object) -> object:
         """Take a field of a form that was left empty for one that was not sent."""
-        return text or None
+        return None if text == "" else text
 
 
 class PhotoSent(BaseModel):

@@ -1,0 +1,53 @@
+"""A small trained shop that has what the examples of the API's description speak of."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from indexer.build import build
+from indexer.importing import import_manifest
+from indexer.shop import Shop
+from indexer.training import train_shop
+from tests.api.conftest import paint
+from tests.indexer.tiny_network import TINY, offer_tiny
+from vsearch.fit_network import NetworkConfig
+from vsearch.train import TrainConfig
+
+ITEMS = (
+    ("Granny-Smith", "Fruit > Apple", "green", 2.5, "Italy", (110, 180, 50), "box"),
+    ("Golden-Delicious", "Fruit > Apple", "yellow", 3.0, "France", (220, 200, 70), "frame"),
+    ("Conference", "Fruit > Pear", "green", 4.0, "Italy", (150, 160, 60), "half"),
+    ("A/1", "Dairy > Milk", "blue", 1.5, "France", (240, 240, 250), "stripes"),
+    ("striped blue shirt", "Clothes", "blue", 30.0, "Italy", (40, 60, 200), "stripes"),
+)
+KEYS = ("item_id", "category", "colour", "price", "country")
+
+
+def make_example_shop(folder: Path) -> Path:
+    """Make, train and build the shop in a folder that exists; return where it is."""
+    rows = []
+    for number, (*values, rgb, shape) in enumerate(ITEMS):
+        paths = [f"{number}-{view}.png" for view in range(3)]
+        for view, path in enumerate(paths):
+            paint(folder / path, shape, rgb, 10 * number + view)
+        title = str(values[0]).replace("-", " ")
+        rows.append({**dict(zip(KEYS, values, strict=True)), "title": title, "photos": paths})
+    manifest = folder / "items.jsonl"
+    manifest.write_text("\n".join(json.dumps(row) for row in rows))
+    config = TrainConfig(backbone=TINY, dim=16, network=NetworkConfig(epochs=1, batch=8))
+    with _tiny(), Shop.create(folder / "shop", name="Corner shop") as shop:
+        import_manifest(shop, manifest)
+        train_shop(shop, config, labels=("item_id",))
+        build(shop)
+    return folder / "shop"
+
+
+@contextmanager
+def _tiny() -> Iterator[None]:
+    """Offer the tiny network, where tests of the API do not do so anyway."""
+    with pytest.MonkeyPatch.context() as patch:
+        offer_tiny(patch)
+        yield
