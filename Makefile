@@ -4,13 +4,15 @@ PYTHON ?= python3
 DEVICE ?= cpu
 DEMO ?= demo-shop
 SHOP ?= $(DEMO)/shop
+# Where `make screenshots` puts them.
+SHOTS ?= screenshots
 # Rows of the benchmark of search, beside whichever peers of the extra `bench` are installed.
 ROWS ?= 100000,1000000
 # How long the load benchmark of the API watches latency and memory.
 MINUTES ?= 10
 BIN := .venv/bin
 
-.PHONY: .venv demo test check format openapi bench bench-api bench-search serve clean
+.PHONY: .venv demo test check format screenshots openapi bench bench-api bench-search serve clean
 
 .venv: .venv/installed-$(DEVICE)
 
@@ -21,6 +23,11 @@ BIN := .venv/bin
 	test -e $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(DEVICE),pretrained,dev]'
+	touch $@
+
+# What the tests of the page in a browser need beside Debian's chromium; without it they are skipped.
+.venv/browser: .venv/installed-$(DEVICE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	touch $@
 
 demo: .venv
@@ -35,6 +42,9 @@ check: .venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+screenshots: .venv .venv/browser demo
+	$(BIN)/python -m tests.browser.screenshots $(SHOTS) --demo $(DEMO)
 
 format: .venv
 	$(BIN)/ruff format .
@@ -57,4 +67,4 @@ serve: .venv
 	$(BIN)/vsearch serve $(SHOP)
 
 clean:
-	rm -rf .venv demo-shop build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv demo-shop screenshots build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -44,7 +44,7 @@ export class Cropper {
     const unseen = () => this.place.replaceChildren(
       h("p", { class: "unseen" }, "This browser cannot show the photo; the shop looks at it all the same."));
     this.place.replaceChildren(
-      h("div", { class: "crop-photo" },
+      h("div", { class: "crop-photo", "--ratio": width ? width / height : 1 },
         h("img", { src: url, alt: "Your photo", draggable: "false", onerror: unseen, ...size }), this.shade, this.frame),
       h("figcaption", {}, this.hint, this.reset),
     );

@@ -1,7 +1,8 @@
 // A shopper's photo before it is sent: upright, no larger than the network can use, a JPEG.
 
 const SIDE = 1280; // pixels of the longer side
-const SMALL = 600_000; // bytes of a JPEG that is sent as it is
+const SMALL = 600_000; // bytes of a file that is sent as it is
+const KNOWN = ["image/jpeg", "image/png", "image/webp"]; // to every server
 
 /**
  * Return a smaller copy of an image file, or the file itself where it is small or unreadable.
@@ -19,7 +20,7 @@ export async function prepared(file) {
   const width = Math.max(1, Math.round(image.width * scale));
   const height = Math.max(1, Math.round(image.height * scale));
   try {
-    const sent = scale === 1 && file.type === "image/jpeg" && file.size < SMALL;
+    const sent = scale === 1 && KNOWN.includes(file.type) && file.size < SMALL;
     return { blob: sent ? file : (await drawn(image, width, height)) ?? file, width, height };
   } finally {
     image.close();

@@ -58,7 +58,7 @@ export class Panel {
         this.search(imageOf(event.dataTransfer));
       },
     },
-    h("header", {},
+    h("div", { class: "head" },
       h("h2", { id: "title" }, this.options.title || "Search by photo"),
       h("button", { class: "close", type: "button", "aria-label": "Close", onclick: () => this.close() }, "×")),
     h("div", { class: "body", tabindex: "0", role: "region", "aria-label": "Photo and results" },

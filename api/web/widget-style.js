@@ -17,25 +17,26 @@ sheet.replaceSync(`
     font: 16px/1.45 var(--vsearch-font, system-ui, sans-serif); text-align: left;
   }
   dialog[open] { display: flex; flex-direction: column; }
-  dialog:has(.drop:not([hidden])) { height: auto; }
+  dialog:has(.drop:not([hidden])) { height: fit-content; }
   dialog::backdrop { background: rgb(10 14 13 / 55%); }
   *, ::before { box-sizing: border-box; }
   [hidden] { display: none !important; }
-  h2, h3, p, ul { margin: 0; padding: 0; list-style: none; }
-  button, a { font: inherit; color: inherit; }
-  dialog button { cursor: pointer; }
+  dialog :is(h2, p, ul) { margin: 0; padding: 0; list-style: none; }
+  dialog button, a { font: inherit; color: inherit; box-sizing: border-box; }
+  dialog button { cursor: pointer; text-align: center; }
   dialog button:focus-visible, a:focus-visible, .body:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 8px; }
-  header { display: flex; align-items: center; gap: 12px; padding: 14px 14px 14px 24px; border-bottom: 1px solid var(--line); }
+  .head { display: flex; align-items: center; gap: 12px; padding: 14px 14px 14px 24px; border-bottom: 1px solid var(--line); }
   h2 { flex: 1; font-size: 1.15rem; line-height: 1.3; }
-  .close { width: 44px; height: 44px; padding: 0; border: 0; border-radius: 999px; background: none; font-size: 1.6rem; line-height: 1; color: var(--soft); }
+  dialog .close { width: 44px; height: 44px; padding: 0; border: 0; border-radius: 999px; background: none; font-size: 1.6rem; line-height: 1; color: var(--soft); }
   .close:hover { background: var(--tint); }
   .body { flex: 1; min-height: 0; overflow: auto; overscroll-behavior: contain; padding: 20px 24px 28px; outline-offset: -3px; }
-  .primary, .plain {
+  dialog .primary, dialog .plain {
+    display: inline-flex; align-items: center; justify-content: center;
     min-height: 44px; padding: 0 18px; border: 1px solid transparent; border-radius: var(--vsearch-radius, 999px);
     background: var(--accent); color: var(--accent-ink); font-weight: 600;
   }
-  .plain { flex: none; background: none; text-align: center; color: inherit; border-color: var(--line); }
-  .plain:hover { border-color: var(--accent); }
+  dialog .plain { flex: none; background: none; color: inherit; border-color: var(--line); }
+  dialog .plain:hover { border-color: var(--accent); }
   .drop {
     display: grid; justify-items: center; align-content: center; gap: 14px; min-height: 240px; padding: 24px;
     border: 2px dashed var(--line); border-radius: 16px; text-align: center; color: var(--soft);
@@ -49,12 +50,13 @@ sheet.replaceSync(`
   .chips button { min-height: 38px; padding: 0 14px; border: 1px solid var(--line); border-radius: 999px; background: var(--paper); color: inherit; font-size: .92rem; text-align: left; }
   .chips button:hover, .chips button[aria-pressed="true"] { border-color: var(--accent); }
   .chips button[aria-pressed="true"] { box-shadow: inset 0 0 0 1px var(--accent); font-weight: 600; }
-  .told { margin: 16px 0 12px; color: var(--soft); min-height: 1.45em; }
+  .told { margin: 16px 0 12px; color: var(--soft); }
+  .told:empty { margin: 0; }
   .bad { margin: 16px 0; padding: 12px 16px; border-radius: 12px; border: 1px solid currentColor; color: var(--bad); }
   .bad:empty { display: none; }
   ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 16px; }
   ul[aria-busy="true"] { opacity: .45; }
-  .item { display: flex; flex-direction: column; width: 100%; height: 100%; padding: 0; border: 1px solid var(--line); border-radius: 14px; overflow: hidden; background: none; text-align: left; text-decoration: none; }
+  dialog .item { display: flex; flex-direction: column; width: 100%; height: 100%; padding: 0; border: 1px solid var(--line); border-radius: 14px; overflow: hidden; background: none; text-align: left; text-decoration: none; }
   .item:hover { border-color: var(--accent); }
   .item img, .item i { display: block; width: 100%; aspect-ratio: 1; height: auto; object-fit: contain; background: #fff; }
   .item > span { display: block; padding: 10px 12px 12px; }
@@ -62,9 +64,9 @@ sheet.replaceSync(`
   .item b { display: block; margin-top: 4px; }
   .more { display: flex; justify-content: center; margin-top: 20px; }
   @media (max-width: 620px) {
-    dialog { width: 100vw; height: 100dvh; border-radius: 0; }
+    dialog, dialog:has(.drop:not([hidden])) { width: 100vw; height: 100dvh; border-radius: 0; }
     .body { padding: 16px 16px 24px; }
-    header { padding-left: 16px; }
+    .head { padding-left: 16px; }
     ul { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; }
     .asked { flex-wrap: wrap; gap: 12px; }
     .asked canvas { width: 84px; height: 84px; }

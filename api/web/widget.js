@@ -27,19 +27,19 @@
   const source = script.src;
   const STYLE = `
     :host { display: inline-block; }
-    button {
+    .open {
       display: inline-flex; align-items: center; gap: 8px; min-height: 44px; padding: 0 18px;
       border: 0; border-radius: var(--vsearch-radius, 999px); cursor: pointer;
       background: var(--vsearch-accent, light-dark(#0b6b5d, #5fd0b8));
       color: var(--vsearch-accent-ink, light-dark(#fff, #06231d));
       font: 600 16px/1.3 var(--vsearch-font, system-ui, sans-serif);
     }
-    button:hover { filter: brightness(1.08); }
-    button:focus-visible { outline: 3px solid var(--vsearch-accent, light-dark(#0b6b5d, #5fd0b8)); outline-offset: 2px; }
-    button[aria-busy="true"] { opacity: .7; cursor: progress; }
-    svg { width: 20px; height: 20px; flex: none; }
-    p { margin: 6px 0 0; font: 14px/1.4 var(--vsearch-font, system-ui, sans-serif); }
-    p:empty { display: none; }`;
+    .open:hover { filter: brightness(1.08); }
+    .open:focus-visible { outline: 3px solid var(--vsearch-accent, light-dark(#0b6b5d, #5fd0b8)); outline-offset: 2px; }
+    .open[aria-busy="true"] { opacity: .7; cursor: progress; }
+    .open svg { width: 20px; height: 20px; flex: none; }
+    .failed { margin: 6px 0 0; font: 14px/1.4 var(--vsearch-font, system-ui, sans-serif); }
+    .failed:empty { display: none; }`;
 
   const host = document.createElement("span");
   host.className = "vsearch";
@@ -51,10 +51,12 @@
 
   const button = document.createElement("button");
   button.type = "button";
+  button.className = "open";
   button.part = "button";
   button.setAttribute("aria-haspopup", "dialog");
   button.append(drawing(), options.label || "Search by photo");
   const told = document.createElement("p");
+  told.className = "failed";
   told.setAttribute("role", "alert");
   root.append(button, told);
 
