@@ -1,7 +1,8 @@
 """Photos to unit vectors and probabilities, in one forward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ class Predictions:
     foreign: NDArray[np.float32] | None
 
 
+Forward = Callable[[list[jax.Array], Any], tuple[jax.Array, ...]]
+
+
 class Embedder:
     """A bundle ready to run: compiled for a few batch sizes, safe to call from several threads."""
 
@@ -59,13 +63,7 @@ class Embedder:
         definition, state = nnx.split(network)
         # A plain list of arrays: to take a network's state apart costs half a millisecond a pass.
         self._leaves, structure = jax.tree.flatten(state)
-
-        @jax.jit
-        def forward(leaves: list[jax.Array], pixels: jax.Array) -> tuple[jax.Array, ...]:
-            state: nnx.State[Any, Any] = jax.tree.unflatten(structure, leaves)
-            return nnx.merge(definition, state).judged(pixels)
-
-        self._forward = forward
+        self._forward = _forward(definition, structure)
         self._tree = tree_labels(bundle.labels)
         self._strange = strange_labels(bundle)
 
@@ -201,6 +199,23 @@ def strange_labels(bundle: Bundle) -> NDArray[np.bool_]:
         return np.zeros(len(bundle.labels), bool)
     rows = rows_of(bundle.vectors or (1,) * len(bundle.labels))
     return np.array([not np.isfinite(means[own]).all() for own in rows])
+
+
+@lru_cache(maxsize=4)
+def _forward(definition: Any, structure: Any) -> Forward:  # noqa: ANN401
+    """Return a network's pass, compiled once for all networks of one shape.
+
+    Where a server takes another model over, nothing is traced and compiled anew: seconds in which
+    the old one would hardly answer.
+    """
+
+    @jax.jit
+    def forward(leaves: list[jax.Array], pixels: jax.Array) -> tuple[jax.Array, ...]:
+        state: nnx.State[Any, Any] = jax.tree.unflatten(structure, leaves)
+        judged: tuple[jax.Array, ...] = nnx.merge(definition, state).judged(pixels)
+        return judged
+
+    return forward
 
 
 def tree_labels(labels: Sequence[Label]) -> NDArray[np.bool_]:

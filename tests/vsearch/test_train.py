@@ -60,12 +60,11 @@ def test_a_small_network_learns_from_scratch_and_serves(
     passes: list[tuple[int, ...]] = []
     compiled = embedder._forward
 
-    def counted(state: Any, batch: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def counted(leaves: list[jax.Array], batch: jax.Array) -> tuple[jax.Array, ...]:
         passes.append(batch.shape)
-        outputs: tuple[jax.Array, jax.Array] = compiled(state, batch)
-        return outputs
+        return compiled(leaves, batch)
 
-    embedder._forward = counted  # type: ignore[assignment]
+    embedder._forward = counted
     embedder(pixels[:1])
     assert passes == [(1, 32, 32, 3)]  # one pass gives both embedding and probabilities
     lower = Embedder(bundle, PRECISIONS["bf16"])(pixels).embeddings
@@ -158,6 +157,14 @@ def test_parameters_and_outputs_stay_float32_and_convolutions_use_the_lower(
     assert convolved == {"float32" if name == "fp32" else "bfloat16"}
     assert {str(a.dtype) for a in program.out_avals} == {"float32"}
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(embedder._leaves)} == {"float32"}
+
+
+def test_networks_of_one_shape_are_compiled_once(trained: TrainResult) -> None:
+    one, other = (Embedder(trained.bundle) for _ in range(2))
+    lower = Embedder(trained.bundle, PRECISIONS["bf16"])
+    assert one._forward is other._forward
+    assert one._forward is not lower._forward
+    assert all(a is not b for a, b in zip(one._leaves, other._leaves, strict=True))
 
 
 def _all_equations(jaxpr: Any) -> list[Any]:
