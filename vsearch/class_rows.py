@@ -76,7 +76,8 @@ def with_rows(bundle: Bundle, groups: Sequence[Sequence[int]]) -> Bundle:
     for name, axis in axes_of(bundle).items():
         weights[name] = np.take(weights[name], chosen, axis=axis)
     if known := statistics(bundle):
-        weights |= regrouped(known, chosen)
+        late = ARRIVED in weights and bool(weights[ARRIVED].any())
+        weights |= regrouped(known, chosen, late=late)
     return replace(bundle, weights=weights, vectors=tuple(len(one) for one in own))
 
 

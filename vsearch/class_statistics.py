@@ -66,9 +66,17 @@ def with_classes(statistics: Weights, added: Weights) -> Weights:
     return _told(means, within, np.concatenate([counts, new_counts, degrees]))
 
 
-def regrouped(statistics: Weights, chosen: NDArray[np.int64]) -> Weights:
-    """Return the statistics of some class vectors, in this order."""
+def regrouped(statistics: Weights, chosen: NDArray[np.int64], *, late: bool) -> Weights:
+    """Return the statistics of some class vectors, in this order.
+
+    Args:
+        statistics: of all.
+        chosen: which, (n,) int64.
+        late: whether any of them came later; if not, nothing is kept of photos of such classes.
+    """
     means, within, counts, degrees = parts(statistics)
+    if not late:
+        within[1], degrees[1] = 0, 0
     return _told(means[chosen], within, np.concatenate([counts[chosen], degrees]))
 
 

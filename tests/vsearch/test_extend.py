@@ -177,6 +177,9 @@ def test_what_came_and_went_leaves_the_model_as_it_was() -> None:
     bundle = bundle_of()
     same = without_labels(with_labels(bundle, [NewLabel(NAVY, units(1), units(1))]), ["navy"])
     assert same.model_fingerprint == bundle.model_fingerprint
+    known = trained()
+    again = without_labels(with_labels(known, late()), LATE)
+    assert again.model_fingerprint == known.model_fingerprint
     assert with_labels(bundle, []) is bundle
     assert without_labels(bundle, []) is bundle
     assert relabelled(bundle, {}) is bundle
