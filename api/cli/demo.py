@@ -53,6 +53,16 @@ def demo(
     views: Annotated[
         Literal["catalogue", "all"], typer.Option(help="Which photos are indexed.")
     ] = "catalogue",
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Then serve it and open its page.")
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Where to serve.", min=1, max=65535, show_default="8000"),
+    ] = None,
+    browse: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page that --serve serves.")
+    ] = True,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -62,6 +72,7 @@ def demo(
     """
     if catalogue is None and (photos or queries):
         raise typer.BadParameter("--photos and --queries belong to a --catalogue")
+    from api.cli.demo_page import serve_page
     from api.walk import Given, Walk, open_or_create
 
     with Terminal(as_json, quiet) as terminal:
@@ -81,6 +92,8 @@ def demo(
         terminal.answer(
             document(folder, walk, found, baseline), *shown(folder, walk, found, baseline)
         )
+        if serve:
+            serve_page(terminal, folder / "shop", port, browse)
 
 
 def generated(folder: Path, views: str, progress: "Progress") -> tuple["Given", "Step", float]:
@@ -127,6 +140,8 @@ def shown(
         *result_tables(found.result),
         f"Contact sheet: {found.sheet}",
         *([f"Evaluation:    {walk.report}"] if walk.report else []),
+        # Of a catalogue that was given the demo would have to be given it again.
+        *([f"See it:        vsearch demo {folder} --serve"] if baseline is not None else []),
         f"Serve it:      vsearch serve {folder / 'shop'}",
         f"Search it:     vsearch search {folder / 'shop'} PHOTO",
     ]
