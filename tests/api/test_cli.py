@@ -14,8 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from api.cli import app
+from indexer.records import ItemRow, PhotoRow
 from indexer.shop import Shop
-from indexer.upsert import record_change
 from tests.api.conftest import Manifests
 from tests.indexer.tiny_network import write_weights
 
@@ -95,14 +95,11 @@ def test_status_counts_every_item_once(shop: Path) -> None:
 
 
 def test_status_says_what_the_next_build_brings(shop: Path) -> None:
-    with Shop.open(shop) as opened, opened.catalogue.transaction() as connection:
-        record_change(connection, 1, "changed")
-        connection.execute(
-            "DELETE FROM embeddings WHERE content_hash IN "
-            "(SELECT content_hash FROM photos WHERE item_key = 1)"
-        )
+    photo = PhotoRow("ab" * 32, shop / "new.png", 64, 64)
+    with Shop.open(shop) as opened:
+        opened.catalogue.upsert_items([ItemRow("new", "New", ("Shapes", "box"), (photo,))])
     document = answer("status", shop)
-    assert (document["indexed"], document["waiting"]) == (11, 1)
+    assert (document["indexed"], document["waiting"]) == (12, 1)
     assert "`vsearch build` takes in the 1 new or changed items" in run("status", shop).output
 
 

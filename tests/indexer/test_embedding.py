@@ -11,6 +11,12 @@ from indexer.embedding import predict
 from tests.indexer.tiny_shop import SIDE, TinyEmbedder
 
 
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos in bulk come in batches of four here."""
+    monkeypatch.setattr("indexer.embedding.BULK", 4)
+
+
 def pixels_of(number: int) -> NDArray[np.uint8]:
     return np.full((SIDE, SIDE, 3), number, np.uint8)
 
