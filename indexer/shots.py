@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.evaluate import Evaluation
 from indexer.extending import calibrated
+from indexer.gate import MAX_DROP
 from indexer.new_labels import photos_of
 from indexer.pair import load_model
 from indexer.shop import Shop
@@ -59,6 +60,7 @@ def shots_curve(
     shots: Sequence[int],
     *,
     draws: int = DRAWS,
+    max_drop: float = MAX_DROP,
     seed: int = 0,
     progress: Progress = silent,
 ) -> list[Shots]:
@@ -69,6 +71,7 @@ def shots_curve(
         evaluation: of its model, which some labels came to by extension.
         shots: numbers of photos, each at least 1.
         draws: how often so many are drawn.
+        max_drop: the share of photos of other labels that may be lost to these, see `extend_shop`.
         seed: draws them.
         progress: told of the stage "shots", in models.
 
@@ -101,7 +104,8 @@ def shots_curve(
             new_label(label, rows[np.sort(rng.permutation(len(rows))[:number])])
             for label, rows in photos.items()
         ]
-        model = calibrated(shop, embedder, with_labels(base, added), data, progress=silent)
+        extended = with_labels(base, added)
+        model = calibrated(shop, embedder, extended, data, max_drop=max_drop, progress=silent)
         answers = head_logits(model, evaluation.answers.embeddings[asked]).argmax(axis=1)
         found.setdefault(number, []).append(answers == truth[asked])
     progress("shots", len(wanted) + 1, len(wanted) + 1)

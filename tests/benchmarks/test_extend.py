@@ -115,7 +115,8 @@ def compare(
         report = extend_shop(shop, max_drop=MAX_DROP)
     rows.append(asked("extended", extended, photos, held, report.seconds))
     with Shop.open(extended) as shop:
-        curve = shots_curve(shop, measure(shop, photos / "queries.csv"), SHOTS)
+        evaluation = measure(shop, photos / "queries.csv")
+        curve = shots_curve(shop, evaluation, SHOTS, max_drop=MAX_DROP)
     with Shop.open(before) as shop:
         tuned = extend_shop(shop, finetuned=True, max_drop=MAX_DROP)
     rows.append(asked("fine-tuned", before, photos, held, tuned.seconds))
