@@ -77,9 +77,11 @@ class Server:
 
 
 @contextmanager
-def started(shop: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Server]:
+def started(
+    shop: Path, *arguments: str, env: dict[str, str] | None = None, program: str = PROGRAM
+) -> Iterator[Server]:
     """Serve a shop on a free port."""
-    command = [sys.executable, "-c", PROGRAM, "serve", str(shop), "--port", "0", "--no-rebuild"]
+    command = [sys.executable, "-c", program, "serve", str(shop), "--port", "0", "--no-rebuild"]
     process = subprocess.Popen(
         [*command, "--log-format", "json", *arguments],
         stderr=subprocess.PIPE,
