@@ -12,6 +12,7 @@ from typing import Any
 
 import litserve
 import numpy as np
+from starlette.requests import Request
 
 from indexer.classes import classes_of
 from indexer.embedding import Pixels
@@ -30,8 +31,9 @@ class Classify(litserve.LitAPI):  # type: ignore[misc]  # it has no types
     def setup(self, device: str) -> None:
         self._embedder = loaded(Shop.open(self._folder))
 
-    def decode_request(self, request: Any) -> Pixels:
-        return load(request["photo"].file.read(), self._embedder.spec)
+    def decode_request(self, request: Request) -> Pixels:
+        form: Any = request  # it tells by the type what it hands over: of a form, its fields
+        return load(form["photo"].file.read(), self._embedder.spec)
 
     def batch(self, inputs: Sequence[Pixels]) -> Pixels:
         return np.stack(inputs)

@@ -84,6 +84,8 @@ class Bench:
         options = {"seconds": self.seconds} | given
         told = finished(self.start("api_shoppers", server.port, self.photos, **options))
         told["server_cpu_ms"] = 1e3 * (server.cpu_seconds() - before) / max(told["requests"], 1)
+        if set(told["statuses"]) != {"200"}:
+            raise RuntimeError(f"not all answers are answers: {told['statuses']} by status")
         told["own_cpu_ms"] = 1e3 * told["own_cpu_seconds"] / max(told["requests"], 1)
         return told
 
