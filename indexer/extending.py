@@ -6,27 +6,26 @@ builds have kept, and a build of the same vectors puts the new model into servic
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.build import BuildReport, build
 from indexer.candidates import newest_that_passes
-from indexer.gate import MAX_DROP, GateReport
+from indexer.extend_report import AddedLabel, ExtendReport
+from indexer.gate import MAX_DROP
 from indexer.handover import serving
 from indexer.judging import carry_over, val_embeddings
+from indexer.networks import Networks
 from indexer.new_labels import NewLabels, Problem, new_labels, require_columns
-from indexer.pair import load_model
 from indexer.photo_vectors import photo_vectors
 from indexer.shop import Shop
 from indexer.unknown import confidence_of
 from vsearch.bundle import Bundle
 from vsearch.data import LabelledPhoto, TrainingData, readable
-from vsearch.embed import Embedder, Predictions, strange_labels
-from vsearch.errors import ShopError
+from vsearch.embed import Embedder, strange_labels
 from vsearch.extend import (
     NewLabel,
     new_label,
@@ -36,106 +35,6 @@ from vsearch.extend import (
 )
 from vsearch.finetune import finetune
 from vsearch.progress import Progress, silent
-
-
-@dataclass(frozen=True)
-class ExtendReport:
-    """What extending did.
-
-    Attributes:
-        model: model_fingerprint of the extended model; that in service where nothing was added.
-        parent: that of the model it was made of.
-        added: the new labels, with how many photos and class vectors each has.
-        problems: labels that were not added, and reservations about those that were.
-        embedded: photos that went through the network.
-        metrics: figures on val.
-        gate: what the gate says; None where nothing was added.
-        build: what the build did that put it into service; None likewise.
-        seconds: how long it took.
-    """
-
-    model: str
-    parent: str
-    added: tuple["AddedLabel", ...]
-    problems: tuple[Problem, ...]
-    embedded: int
-    metrics: dict[str, float]
-    gate: GateReport | None
-    build: BuildReport | None
-    seconds: float
-
-    @property
-    def serving(self) -> bool:
-        """Whether the extended model serves."""
-        return self.build is not None and self.build.model == self.model
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `vsearch extend --json` prints."""
-        return {
-            "model": self.model,
-            "parent": self.parent,
-            "added": [one.name for one in self.added],
-            "labels": [vars(one) for one in self.added],
-            "problems": [vars(one) for one in self.problems],
-            "embedded": self.embedded,
-            "metrics": self.metrics,
-            "serving": self.serving,
-            "gate": self.gate.to_json() if self.gate else None,
-            "version": self.build.version if self.build else None,
-            "seconds": round(self.seconds, 2),
-        }
-
-
-@dataclass(frozen=True)
-class AddedLabel:
-    """A label that was added, from how many photos, and how many class vectors it has."""
-
-    name: str
-    photos: int
-    vectors: int
-
-
-class CountingEmbedder(Embedder):
-    """Counts the photos that the network sees.
-
-    Attributes:
-        seen: how many so far.
-    """
-
-    seen = 0
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> Predictions:
-        """Embed and classify photos."""
-        self.seen += len(pixels)
-        return super().__call__(pixels)
-
-
-class Networks:
-    """The models that take part, each loaded once."""
-
-    def __init__(self) -> None:
-        self._loaded: dict[str, CountingEmbedder] = {}
-
-    @property
-    def seen(self) -> int:
-        """How many photos went through any of them."""
-        return sum(one.seen for one in self._loaded.values())
-
-    def take(self, bundle: Bundle) -> CountingEmbedder:
-        """Return a model ready to run."""
-        name = bundle.model_fingerprint
-        return self._loaded.setdefault(name, CountingEmbedder(bundle))
-
-    def load(self, shop: Shop, model: str | None) -> CountingEmbedder:
-        """Return one of the shop's models.
-
-        Raises:
-            ShopError: there is none.
-            BundleError: it is damaged.
-        """
-        if model is None:
-            raise ShopError(f"{shop.path} has no index yet: run `vsearch build {shop.path}` first")
-        return self._loaded.get(model) or self.take(load_model(shop, model))
 
 
 def extend_shop(

@@ -12,7 +12,7 @@ from api.cli.tables import facts, listing
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 if TYPE_CHECKING:
-    from indexer.extending import ExtendReport
+    from indexer.extend_report import ExtendReport
 
 _SHOWN = 20  # labels of a table
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from indexer.build import build
 from indexer.evaluate import Evaluation, measure
-from indexer.extending import ExtendReport, extend_shop
+from indexer.extend_report import ExtendReport
+from indexer.extending import extend_shop
 from indexer.importing import import_manifest
 from indexer.shop import Shop, Views
 from indexer.shots import Shots, shots_curve
