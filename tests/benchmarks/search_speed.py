@@ -131,8 +131,11 @@ def _run(given: list[str], seconds: float, *, alone: bool) -> tuple[list[Measure
         )
     except subprocess.TimeoutExpired as over:
         return _figures(over.stdout), "its time was up"
-    problem = done.stderr.decode().strip().splitlines()[-1:] if done.returncode else []
-    return _figures(done.stdout), "".join(problem) or None
+    if not done.returncode:
+        return _figures(done.stdout), None
+    # One that was killed, such as for want of memory, says nothing.
+    told = done.stderr.decode().strip().splitlines()[-1:]
+    return _figures(done.stdout), "".join(told) or f"it ended with {done.returncode}"
 
 
 def _figures(printed: bytes | None) -> list[Measured]:

@@ -1,6 +1,7 @@
 """The benchmark of search, small: its recalls are asserted, its times are not."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,9 @@ def test_an_engine_that_fails_or_takes_too_long_is_told(
     assert (late["problem"], late["search"]) == ("build: its time was up", [])
     failed = measured("ours", tmp_path / "nothing", tmp_path / "failed", seconds=60)
     assert failed["problem"].startswith("build: FileNotFoundError")
+    monkeypatch.setattr(sys, "executable", "false")  # it ends at once and says nothing
+    killed = measured("ours", data[0], tmp_path / "killed", seconds=60)
+    assert killed["problem"] == "build: it ended with 1"
 
     monkeypatch.setattr(Hnswlib, "package", "no-such-package")
     assert measured("hnswlib", data[0], tmp_path / "absent", seconds=60)["problem"] == "absent"
