@@ -44,3 +44,4 @@ def test_the_benchmark_sees_what_fails_and_what_is_mixed() -> None:
     told = verdict([answered], [Current("m", "i")])
     assert (told["requests"], told["failed"], told["mixed"]) == (10, 3, 2)
     assert told["lowest"] == [-0.7, "3.jpg"]
+    assert told["answered_by"] == {"m + i": 5, "m + j": 2}

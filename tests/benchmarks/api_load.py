@@ -260,7 +260,10 @@ def verdict(answered: Sequence[Figures], pairs: Sequence[Current]) -> Figures:
         "failed": sum(times for status, times in statuses if status != 200),
         "mixed": sum(times for pair, times in seen if pair not in published),
         "lowest": min(one["lowest"] for one in answered),
-        "answered_by": {" + ".join(pair): times for pair, times in seen},
+        "answered_by": {
+            " + ".join(own): sum(times for pair, times in seen if pair == own)
+            for own in dict.fromkeys(pair for pair, _ in seen)
+        },
     }
 
 
@@ -288,6 +291,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="of the long run")
     parser.add_argument("--switches", type=int, default=20)
     parser.add_argument("--upserts", type=int, default=1000)
+    parser.add_argument("--shoppers", type=int, default=SHOPPERS, help="at once")
     parser.add_argument("--only", choices=("throughput", "endurance", "changes"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -297,7 +301,13 @@ def main() -> None:
         "litserve": peer() or "absent",
     }
     with tempfile.TemporaryDirectory() as folder:
-        bench, pairs = prepare(given.shop, Path(folder), seconds=given.seconds, rounds=given.rounds)
+        bench, pairs = prepare(
+            given.shop,
+            Path(folder),
+            seconds=given.seconds,
+            rounds=given.rounds,
+            many=given.shoppers,
+        )
         if given.only in {None, "throughput"}:
             told["throughput"] = throughput(bench)
         if given.only in {None, "changes"}:
