@@ -9,7 +9,7 @@ RESERVED = ("/photo", "/similar")
 class ItemConvertor(Convertor[str]):
     """An item's id in a path: all the rest of it, where no reserved word ends it."""
 
-    regex = ".*" + "".join(f"(?<!{end})" for end in RESERVED)
+    regex = "(?s:.*)" + "".join(f"(?<!{end})" for end in RESERVED)
 
     def convert(self, value: str) -> str:
         """Return the id as it stands in the path."""

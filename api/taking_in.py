@@ -5,6 +5,7 @@ from pathlib import Path
 
 from api.item_path import RESERVED
 from api.schemas.writing import ItemInput, NamedItem, RejectDocument
+from indexer.columns import PHOTO_COLUMNS, column_name
 from indexer.embedding import PhotoEmbedder, imported_photo
 from indexer.live import UpsertReport, upsert
 from indexer.photo_reader import keep_photo
@@ -78,8 +79,7 @@ def _present(shop: Shop, item_id: str) -> list[tuple[bytes, str]]:
 
 def _cells(shop: Shop, item: NamedItem, photos: Sequence[Path]) -> dict[str, object]:
     """Return an item as a row of a manifest."""
-    if clash := sorted(_OWN & item.attributes.keys()):
-        raise DataError(f"“{clash[0]}” is no attribute but an item's own: give it beside them")
+    _check_attributes(shop, item)
     if item.item_id.endswith(RESERVED):
         raise DataError(f"an item_id must not end in {' or '.join(RESERVED)}, as other paths do")
     return {
@@ -90,6 +90,19 @@ def _cells(shop: Shop, item: NamedItem, photos: Sequence[Path]) -> dict[str, obj
         "group_id": item.group_id,
         "photos": [str(path.relative_to(shop.photos)) for path in photos],
     }
+
+
+def _check_attributes(shop: Shop, item: ItemInput) -> None:
+    """Refuse attributes that would be read as something else: no path comes from a client."""
+    own = _OWN | PHOTO_COLUMNS | {column_name(name) for name in shop.settings.category_columns}
+    seen: dict[str, str] = {}
+    for name in item.attributes:
+        column = column_name(name)
+        if column in own:
+            raise DataError(f"“{name}” is no attribute but an item's own: give it beside them")
+        if column in seen:
+            raise DataError(f"the attributes “{seen[column]}” and “{name}” have the same name")
+        seen[column] = name
 
 
 def _places(shop: Shop, item: ItemInput) -> dict[str, object]:

@@ -20,6 +20,7 @@ from schemathesis.python.asgi import shutdown_lifespans
 
 from api.app import create_app
 from api.settings import ServerSettings
+from tests.api.example_shop import tiny_offered
 from tests.api.key_holder import make_key
 
 # What the formats of our own allow in the shop of the examples.
@@ -60,10 +61,11 @@ def served(shop: Path, **settings: Any) -> Iterator[Any]:
     """Make the app of a shop, which is asked with a key alone, and as often as one wishes."""
     closed = {"public_search": False, "public_photos": False, "public_metrics": False}
     limits = {"key_rate": 0, "address_rate": 0, "rebuild": False}
-    try:
-        yield create_app(ServerSettings(shop=shop, **closed | limits | settings))
-    finally:
-        shutdown_lifespans()
+    with tiny_offered():
+        try:
+            yield create_app(ServerSettings(shop=shop, **closed | limits | settings))
+        finally:
+            shutdown_lifespans()
 
 
 def run(app: Any, scope: str | None, max_examples: int, phases: tuple[str, ...]) -> Outcome:

@@ -37,8 +37,8 @@ def make_example_shop(folder: Path) -> Path:
         rows.append({**dict(zip(KEYS, values, strict=True)), "title": title, "photos": paths})
     manifest = folder / "items.jsonl"
     manifest.write_text("\n".join(json.dumps(row) for row in rows))
-    config = TrainConfig(backbone=TINY, dim=16, network=NetworkConfig(epochs=1, batch=8))
-    with _tiny(), Shop.create(folder / "shop", name="Corner shop") as shop:
+    with tiny_offered(), Shop.create(folder / "shop", name="Corner shop") as shop:
+        config = TrainConfig(backbone=TINY, dim=16, network=NetworkConfig(epochs=1, batch=8))
         import_manifest(shop, manifest)
         train_shop(shop, config, labels=("item_id",))
         build(shop)
@@ -46,8 +46,8 @@ def make_example_shop(folder: Path) -> Path:
 
 
 @contextmanager
-def _tiny() -> Iterator[None]:
-    """Offer the tiny network, where tests of the API do not do so anyway."""
+def tiny_offered() -> Iterator[None]:
+    """Offer the tiny network, which benchmarks do not know by themselves."""
     with pytest.MonkeyPatch.context() as patch:
         offer_tiny(patch)
         yield

@@ -147,3 +147,34 @@ def test_nobody_writes_without_a_key_that_may(shop: Shop, serve: Serve) -> None:
     headers = bearer(make_key(shop.path, "search"))
     assert client.delete("/v1/items/apple", headers=headers).status_code == 403
     assert client.get("/v1/items/apple").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"Item ID": "x"}, "an item's own"),
+        ({"image_path": "ab/abc.jpg"}, "an item's own"),
+        ({"Image": "ab/abc.jpg"}, "an item's own"),
+        ({"photos ": "ab/abc.jpg"}, "an item's own"),
+        ({"Size": 1, "size": 2}, "“Size” and “size” have the same name"),
+    ],
+)
+def test_attributes_that_would_be_read_as_something_else_are_refused(
+    shop: Shop, serve: Serve, attributes: dict[str, object], told: str
+) -> None:
+    client = serve(shop.path)
+    client.headers.update(bearer(make_key(shop.path, "write")))
+    photos = [base64.b64encode(painted(9)).decode()]
+    item = {"category": "Fruit", "photos": photos, "attributes": attributes}
+    answer = client.put("/v1/items/new", json=item)
+    assert answer.status_code == 422
+    assert told in answer.json()["detail"]
+
+
+def test_an_id_with_a_line_break_is_refused_as_one(shop: Shop, serve: Serve) -> None:
+    client = serve(shop.path)
+    client.headers.update(bearer(make_key(shop.path, "write")))
+    photos = [base64.b64encode(painted(9)).decode()]
+    answer = client.put("/v1/items/a%0Ab", json={"category": "Fruit", "photos": photos})
+    assert answer.status_code == 422  # not 404: the path leads to its route
+    assert "control characters" in answer.json()["detail"]
