@@ -110,10 +110,10 @@ class BareNetwork:
         self._child = bench.start("api_bare", bench.shop, bench.photos, seconds=bench.seconds)
         self._line()
 
-    def measure(self) -> Figures:
-        """Measure once."""
+    def measure(self, server: Server) -> Figures:
+        """Measure once, single searches beside a server's."""
         assert self._child.stdin is not None
-        self._child.stdin.write("\n")
+        self._child.stdin.write(f"{server.port}\n")
         self._child.stdin.flush()
         told: Figures = json.loads(self._line())
         return told
@@ -144,10 +144,10 @@ def throughput(bench: Bench) -> Figures:
             for server in (batching, single):
                 bench.shoppers(server, shoppers=4, seconds=2)
             for _ in range(bench.rounds):
-                took("bare", bare.measure())
+                took("bare", bare.measure(batching))
                 took("search", bench.shoppers(batching, shoppers=bench.many))
                 took("search, no batching", bench.shoppers(single, shoppers=bench.many))
-                took("bare", bare.measure())
+                took("bare", bare.measure(batching))
                 took("classify", bench.shoppers(batching, shoppers=bench.many, path="/v1/classify"))
                 took("search, one shopper", bench.shoppers(batching, shoppers=1))
         for batch, wait_ms in LITSERVE if peer() else ():
@@ -165,7 +165,6 @@ def summary(rounds: dict[str, list[Figures]]) -> Figures:
     """Return medians over the rounds, and what the targets are about."""
     middle = {name: _medians(told) for name, told in rounds.items()}
     bare, search = middle["bare"], middle["search"]
-    lone = middle["search, one shopper"]
     return {
         "medians": middle,
         "search_of_bare_pixels": search["per_second"] / bare["pixels_per_second"],
@@ -174,7 +173,7 @@ def summary(rounds: dict[str, list[Figures]]) -> Figures:
         # Of processor time, which a busy machine changes less than what is done in a second.
         "bare_files_cpu_of_search": bare["files_cpu_ms"] / search["server_cpu_ms"],
         "bare_files_cpu_of_classify": bare["files_cpu_ms"] / middle["classify"]["server_cpu_ms"],
-        "lone_overhead_ms": lone["p50_ms"] - bare["alone_p50_ms"],
+        "lone_overhead_ms": bare["overhead_p50_ms"],
     }
 
 
@@ -270,7 +269,11 @@ def verdict(answered: Sequence[Figures], pairs: Sequence[Current]) -> Figures:
 def _line(told: Figures) -> str:
     names = ("per_second", "p50_ms", "p99_ms", "server_cpu_ms", "own_cpu_ms")
     bare = ("pixels_per_second", "files_per_second", "pixels_cpu_ms", "files_cpu_ms")
-    shown = (f"{name} {told[name]:.1f}" for name in (*names, *bare, "alone_p50_ms") if name in told)
+    shown = (
+        f"{name} {told[name]:.1f}"
+        for name in (*names, *bare, "alone_p50_ms", "overhead_p50_ms")
+        if name in told
+    )
     return "  ".join(shown)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 BOUNDARY = "photo-7d1f"
 _PAIR = re.compile(rb'"model":\s?"([^"]+)".*?"index":\s?"([^"]+)"', re.DOTALL)
 _SCORE = re.compile(rb'"score":\s?(-?[\d.e-]+)')
-_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Shopper:
             try:
                 writer.write(asked.request)
                 head = await reader.readuntil(b"\r\n\r\n")
-                found = _LENGTH.search(head)
+                found = LENGTH.search(head)
                 body = await reader.readexactly(int(found[1]) if found else 0)
             except (OSError, asyncio.IncompleteReadError):
                 self._counted.statuses[0] += 1
