@@ -72,7 +72,7 @@ async function checkAll() {
     const told = await admin("checks");
     byId("checks").replaceChildren(
       h("p", { class: told.ok ? "note" : "note bad" }, told.ok ? "Everything is as it should be." : "Something is wrong."),
-      h("div", { class: "scroll row" }, table(["", "Checked", "Found"], told.checks.map((one) => [
+      h("div", { class: "scroll row" }, table(["State", "Checked", "Found"], told.checks.map((one) => [
         tag(one.ok ? "sound" : "wrong", one.ok), one.name, one.detail]))));
   } catch (error) {
     byId("checks").replaceChildren(h("p", { class: "note bad" }, error.message));
@@ -173,7 +173,7 @@ async function showVersions() {
     one.current || one.problem ? "" : h("button", { class: "quiet", type: "button", onclick: () => sure(one) }, "Roll back"),
   ]);
   byId("versions-table").replaceChildren(versions.length
-    ? table(["", "Version", "Built", "Items", "Rows", "Search", "Model", ""], rows)
+    ? table(["State", "Version", "Built", "Items", "Rows", "Search", "Model", "Do"], rows)
     : h("p", { class: "note" }, "Nothing is built yet: run vsearch build."));
 }
 
@@ -208,7 +208,7 @@ async function showModels() {
     one.parent ? h("code", {}, one.parent) : "",
   ]);
   byId("models-table").replaceChildren(models.length
-    ? table(["", "Model", "Made", "Labels", "From", "On val", "Made of"], rows)
+    ? table(["State", "Model", "Made", "Labels", "From", "On val", "Made of"], rows)
     : h("p", { class: "note" }, "Nothing is trained yet: run vsearch train."));
 }
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
+from api.keys import Scope, new_key
+from api.keys_file import KeysFile
 from tests.browser.chromium import launched, missing
 from tests.browser.servers import shop_served
 
@@ -85,6 +87,12 @@ def widget(page: "Page", photo: Path) -> None:
     page.locator(".item").first.wait_for()
 
 
+def staff(page: "Page", photo: Path) -> None:
+    """What the staff sees; the key is put where the page keeps it."""
+    page.wait_for_selector("#models-table td")
+    page.wait_for_load_state("networkidle")
+
+
 PHONE = (390, 844)
 STOREFRONT = "static/storefront.html"
 SHOTS = {
@@ -99,12 +107,23 @@ SHOTS = {
     "phone-filters": Shot(filters, size=PHONE),
     "widget": Shot(widget, path=STOREFRONT),
     "widget-phone": Shot(widget, size=PHONE, path=STOREFRONT),
+    "staff": Shot(staff, path="staff"),
+    "staff-phone-dark": Shot(staff, size=PHONE, scheme="dark", path="staff"),
 }
 
 
-def shoot(shot: Shot, browser: "Browser", url: str, photo: Path) -> bytes:
-    """Return a picture as PNG."""
+def shoot(shot: Shot, browser: "Browser", url: str, photo: Path, key: str) -> bytes:
+    """Return a picture as PNG.
+
+    Args:
+        shot: the picture.
+        browser: that draws it.
+        url: of the server.
+        photo: what is searched with.
+        key: an admin's, for the staff's view.
+    """
     with opened(shot, browser) as page:
+        page.add_init_script(f"sessionStorage.setItem('vsearch-key', '{key}')")
         page.goto(f"{url}{shot.path}")
         shot.go(page, photo)
         page.wait_for_load_state("networkidle")
@@ -127,6 +146,18 @@ def opened(shot: Shot, browser: "Browser") -> Iterator["Page"]:
         context.close()
 
 
+@contextmanager
+def staff_key(shop: Path) -> Iterator[str]:
+    """Make an admin's key, and take it back at the end."""
+    key, kept = new_key("pictures", Scope("admin"))
+    file = KeysFile(shop)
+    file.add(kept)
+    try:
+        yield key
+    finally:
+        file.revoke(kept.name)
+
+
 def main() -> None:
     """Make the pictures that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots")
@@ -143,10 +174,11 @@ def main() -> None:
         sys.exit(f"no pictures {', '.join(unknown)}; there are {', '.join(SHOTS)}")
     logging.disable()
     asked.out.mkdir(parents=True, exist_ok=True)
-    with shop_served(asked.demo / "shop") as url, launched() as browser:
+    shop = asked.demo / "shop"
+    with staff_key(shop) as key, shop_served(shop) as url, launched() as browser:
         for name in names:
             path = asked.out / f"{name}.webp"
-            with Image.open(io.BytesIO(shoot(SHOTS[name], browser, url, photo))) as image:
+            with Image.open(io.BytesIO(shoot(SHOTS[name], browser, url, photo, key))) as image:
                 image.convert("RGB").save(path, quality=QUALITY, method=6)
             sys.stdout.write(f"{path}: {path.stat().st_size / 1000:.0f} kB\n")
 
