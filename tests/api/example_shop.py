@@ -23,12 +23,19 @@ ITEMS = (
     ("A/1", "Dairy > Milk", "blue", 1.5, "France", (240, 240, 250), "stripes"),
     ("striped blue shirt", "Clothes", "blue", 30.0, "Italy", (40, 60, 200), "stripes"),
 )
+APPLES = 30
 KEYS = ("item_id", "category", "colour", "price", "country")
 
 
 def make_example_shop(folder: Path) -> Path:
     """Make, train and build the shop in a folder that exists; return where it is."""
-    rows = []
+    # More than requests delete: categories that are asked for must not go with their last item.
+    rows: list[dict[str, object]] = []
+    for number in range(APPLES):
+        path = f"apple-{number}.png"
+        paint(folder / path, "half", (100 + 4 * number, 180, 50), 500 + number)
+        told = {"item_id": f"apple-{number}", "title": "An apple", "colour": "green"}
+        rows.append({**told, "category": "Fruit > Apple", "price": 2, "photos": [path]})
     for number, (*values, rgb, shape) in enumerate(ITEMS):
         paths = [f"{number}-{view}.png" for view in range(3)]
         for view, path in enumerate(paths):
