@@ -4,14 +4,15 @@
 
 Changes are spread over the time. Every upsert brings an item with a photo that no catalogue has, so
 it is embedded, by this process, before it is committed. Switches go back and forth between the two
-pairs of PAIRS (JSON).
+pairs of PAIRS (JSON); after each it waits until all servers have taken over.
 """
 
 import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+import urllib.request
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,22 @@ from indexer.shop import Current, Shop
 from tests.benchmarks.api_shop import new_photo, read_photos
 from vsearch.embed import Embedder
 
+PATIENCE = 120.0  # seconds after which a server does not take over at all
+
 
 class Changes:
     """Changes a shop, one thing at a time."""
 
-    def __init__(self, shop: Shop, pairs: list[Current], photos: list[bytes], folder: Path) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        pairs: Sequence[Current],
+        photos: Sequence[bytes],
+        folder: Path,
+        servers: Sequence[int] = (),
+    ) -> None:
         self._shop, self._pairs, self._photos, self._folder = shop, pairs, photos, folder
+        self._servers = servers
         self._networks = {
             str(pair.model): Embedder.load(shop.models / str(pair.model)) for pair in pairs
         }
@@ -33,10 +44,17 @@ class Changes:
         self.switched = self.upserted = 0
 
     def switch(self) -> None:
-        """Let the other pair serve."""
+        """Let the other pair serve, and wait until it does."""
         self.switched += 1
+        pair = self._pairs[self.switched % len(self._pairs)]
         with self._shop.catalogue.transaction():
-            self._shop.publish(self._pairs[self.switched % len(self._pairs)])
+            self._shop.publish(pair)
+        end = time.monotonic() + PATIENCE
+        for port in self._servers:
+            while serving(port) != pair:
+                if time.monotonic() > end:
+                    raise RuntimeError(f"the server at {port} does not take {pair} over")
+                time.sleep(0.05)
 
     def upsert(self) -> None:
         """Take an item in."""
@@ -50,6 +68,13 @@ class Changes:
         network = self._networks[str(self._shop.current().model)]
         report = upsert(self._shop, [row], embedder=network, folder=self._folder)
         self.upserted += report.searchable
+
+
+def serving(port: int) -> Current:
+    """Return the pair that a server answers with."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
+        told = json.load(answer)
+    return Current(told["model"], told["index"])
 
 
 def spread(until: float, **changes: tuple[int, Callable[[], None]]) -> Iterable[None]:
@@ -71,13 +96,15 @@ def main() -> None:
     parser.add_argument("shop", type=Path)
     parser.add_argument("photos", type=Path)
     parser.add_argument("pairs", type=json.loads)
+    parser.add_argument("--server", type=int, action="append", default=[], help="a port")
     parser.add_argument("--switches", type=int, default=20)
     parser.add_argument("--upserts", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60.0)
     given = parser.parse_args()
     with Shop.open(given.shop) as shop, tempfile.TemporaryDirectory() as folder:
         pairs = [Current(*pair) for pair in given.pairs]
-        changes = Changes(shop, pairs, read_photos(given.photos), Path(folder))
+        photos = read_photos(given.photos)
+        changes = Changes(shop, pairs, photos, Path(folder), given.server)
         print("ready", flush=True)
         input()
         began = time.monotonic()

@@ -32,7 +32,7 @@ from tests.benchmarks.machine import machine
 Figures = dict[str, Any]
 
 SHOPPERS = 32
-AFTERWARDS = 3.0  # seconds that shoppers go on asking after the last change
+FOR_LONG = 24 * 3600.0  # seconds; they are told when to end
 LITSERVE = ((1, 0.0), (2, 0.0), (8, 2.0))  # photos of a batch, and milliseconds it waits
 
 
@@ -90,13 +90,13 @@ class Bench:
         return told
 
 
-def finished(child: "subprocess.Popen[str]") -> Figures:
-    """Return the figures that a program ends with.
+def finished(child: "subprocess.Popen[str]", go: str = "") -> Figures:
+    """Return the figures that a program ends with; `go` is what it waits for.
 
     Raises:
         RuntimeError: it failed.
     """
-    printed, _ = child.communicate()
+    printed, _ = child.communicate(go)
     if child.returncode:
         raise RuntimeError(f"{child.args!r} ended with {child.returncode}")
     told: Figures = json.loads(printed)
@@ -217,29 +217,35 @@ def changes(
     told = json.dumps([[pair.model, pair.index] for pair in pairs])
     options = {"switches": switches, "upserts": upserts, "seconds": seconds}
     with bench.served() as first, bench.served() as second:
-        changing = bench.start("api_changes", bench.shop, bench.photos, told, **options)
+        ports = (f"--server={server.port}" for server in (first, second))
+        changing = bench.start("api_changes", bench.shop, bench.photos, told, *ports, **options)
         assert changing.stdout is not None
         assert changing.stdout.readline() == "ready\n"
-        asking = [
-            bench.start(
-                "api_shoppers",
-                server.port,
-                bench.photos,
-                shoppers=bench.many // 2,
-                seconds=seconds + AFTERWARDS,
-            )
-            for server in (first, second)
-        ]
-        memory = [server.rss() for server in (first, second)]
-        changed, _ = changing.communicate("\n")
+        with meanwhile(bench, first, second) as asking:
+            memory = [server.rss() for server in (first, second)]
+            changed = finished(changing, "\n")
         answered = [finished(child) for child in asking]
         memory_after = [server.rss() for server in (first, second)]
     return {
-        **json.loads(changed),
+        **changed,
         **verdict(answered, pairs),
         "servers": answered,
         "memory_bytes": [memory, memory_after],
     }
+
+
+@contextmanager
+def meanwhile(bench: Bench, *servers: Server) -> Iterator[list["subprocess.Popen[str]"]]:
+    """Let shoppers ask several servers until the block ends; their figures are there after it."""
+    options = {"shoppers": bench.many // len(servers), "seconds": FOR_LONG}
+    asking = [
+        bench.start("api_shoppers", server.port, bench.photos, **options) for server in servers
+    ]
+    try:
+        yield asking
+    finally:
+        for child in asking:
+            child.terminate()
 
 
 def verdict(answered: Sequence[Figures], pairs: Sequence[Current]) -> Figures:

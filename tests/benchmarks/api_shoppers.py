@@ -11,9 +11,10 @@ import argparse
 import asyncio
 import json
 import re
+import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,17 +70,20 @@ def request_of(data: bytes, path: str, port: int) -> bytes:
     ).encode() + body
 
 
+Ended = Callable[[], bool]
+
+
 class Shopper:
     """Asks one photo after another over one connection."""
 
     def __init__(self, port: int, asking: Sequence[Asking], counted: Counted) -> None:
         self._port, self._asking, self._counted = port, asking, counted
 
-    async def shop(self, first: int, began: float, until: float) -> None:
-        """Ask until time is up, from the `first` photo on; times of `time.perf_counter`."""
+    async def shop(self, first: int, began: float, ended: Ended) -> None:
+        """Ask until it is time to end, from the `first` photo on."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         number = first
-        while time.perf_counter() < until:
+        while not ended():
             asked = self._asking[number % len(self._asking)]
             number += 1
             sent = time.perf_counter()
@@ -112,13 +116,17 @@ class Shopper:
 async def shop_together(
     port: int, asking: Sequence[Asking], shoppers: int, seconds: float
 ) -> Counted:
-    """Let several shoppers ask for so many seconds."""
-    counted = Counted()
+    """Let several shoppers ask for so many seconds, or until the process is told to end."""
+    counted, told = Counted(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     began = time.perf_counter()
+
+    def ended() -> bool:
+        return told.is_set() or time.perf_counter() >= began + seconds
+
     step = max(1, len(asking) // shoppers)
     together = (
-        Shopper(port, asking, counted).shop(i * step, began, began + seconds)
-        for i in range(shoppers)
+        Shopper(port, asking, counted).shop(i * step, began, ended) for i in range(shoppers)
     )
     await asyncio.gather(*together)
     return counted
