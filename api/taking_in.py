@@ -11,7 +11,7 @@ from indexer.live import UpsertReport, upsert
 from indexer.photo_reader import keep_photo
 from indexer.shop import Shop
 from vsearch.errors import DataError
-from vsearch.images import ImageError
+from vsearch.images import ImageError, ImageProblem
 from vsearch.photo_problems import format_of
 from vsearch.taxonomy import parse_path
 
@@ -22,7 +22,7 @@ _OWN = frozenset(
 
 
 def take_in(
-    shop: Shop, items: Sequence[NamedItem], embedder: PhotoEmbedder | None
+    shop: Shop, items: Sequence[NamedItem], embedder: PhotoEmbedder | None, max_bytes: int
 ) -> tuple[UpsertReport, list[RejectDocument]]:
     """Add or change items so that they are found at once; see `indexer.live.upsert`.
 
@@ -30,6 +30,7 @@ def take_in(
         shop: takes them in, and keeps the photos.
         items: each tells all of an item.
         embedder: the network that serves; None while nothing serves.
+        max_bytes: that a photo may have.
 
     Returns:
         What became of them, and what was not taken in: an item that is refused stays as it was.
@@ -40,7 +41,7 @@ def take_in(
     rows, rejects = [], []
     for item in items:
         try:
-            rows.append(_cells(shop, item, _photos(shop, item)))
+            rows.append(_cells(shop, item, _photos(shop, item, max_bytes)))
         except (ImageError, DataError) as error:
             field = "photos" if isinstance(error, ImageError) else "item"
             rejects.append(RejectDocument(item_id=item.item_id, field=field, reason=str(error)))
@@ -52,10 +53,14 @@ def take_in(
     return report, rejects
 
 
-def _photos(shop: Shop, item: NamedItem) -> list[Path]:
+def _photos(shop: Shop, item: NamedItem, max_bytes: int) -> list[Path]:
     """Return the files of an item's catalogue photos, all below SHOP/photos."""
     if item.photos is None:
         return [keep_photo(shop, data, suffix) for data, suffix in _present(shop, item.item_id)]
+    for data in item.photos:
+        if len(data) > max_bytes:
+            told = f"a photo has {len(data):,} bytes; at most {max_bytes:,} are taken"
+            raise ImageError(ImageProblem.TOO_MANY_BYTES, told)
     return [
         keep_photo(shop, data, _SUFFIXES.get(format_of(data) or "", "")) for data in item.photos
     ]

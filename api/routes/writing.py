@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from api.access import needs
 from api.item_path import ITEM
 from api.problems import Kind, ProblemError
-from api.routes.context import Live, OpenShop, problems
+from api.routes.context import Live, OpenShop, Settings, problems
 from api.routes.filtered import ItemPath
 from api.schemas.writing import (
     DeletedDocument,
@@ -34,10 +34,12 @@ router = APIRouter(
 
 
 @router.put(ITEM, operation_id="put_item")
-def put(item_id: ItemPath, item: ItemInput, shop: OpenShop, live: Live) -> UpsertDocument:
+def put(
+    item_id: ItemPath, item: ItemInput, shop: OpenShop, live: Live, settings: Settings
+) -> UpsertDocument:
     """Add or change an item with all its photos, so that it is found when this is answered."""
     named = NamedItem.model_construct(item_id=item_id, **dict(item))
-    told = _taken_in(shop, live, [named])
+    told = _taken_in(shop, live, settings, [named])
     if told.rejected:
         first = told.rejected[0]
         raise ProblemError(
@@ -50,9 +52,9 @@ def put(item_id: ItemPath, item: ItemInput, shop: OpenShop, live: Live) -> Upser
 
 
 @router.post("/items", operation_id="post_items")
-def post(given: ItemsInput, shop: OpenShop, live: Live) -> UpsertDocument:
+def post(given: ItemsInput, shop: OpenShop, live: Live, settings: Settings) -> UpsertDocument:
     """Add or change several items; one that cannot be taken in does not stop the others."""
-    return _taken_in(shop, live, given.items)
+    return _taken_in(shop, live, settings, given.items)
 
 
 @router.delete(ITEM, operation_id="delete_item", responses=problems(_404="No such item."))
@@ -64,10 +66,13 @@ def delete(item_id: ItemPath, shop: OpenShop) -> DeletedDocument:
     return DeletedDocument(item_id=item_id, photos_deleted=report.photos_deleted)
 
 
-def _taken_in(shop: OpenShop, live: Live, items: list[NamedItem]) -> UpsertDocument:
+def _taken_in(
+    shop: OpenShop, live: Live, settings: Settings, items: list[NamedItem]
+) -> UpsertDocument:
+    max_bytes = settings.max_bytes or shop.settings.max_bytes
     try:
         with _network(shop, live) as network:
-            report, rejected = take_in(shop, items, network)
+            report, rejected = take_in(shop, items, network, max_bytes)
     except FingerprintMismatchError as error:
         told = "Another model is just taking over: ask again in a few seconds."
         raise ProblemError(503, Kind.BUSY, told, headers={"Retry-After": "3"}) from error
