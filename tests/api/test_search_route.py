@@ -234,10 +234,11 @@ def test_reasons_of_a_trained_model(trained: Path) -> None:
 def test_no_url_is_fetched_unless_the_server_allows_it(
     client: TestClient, serve: Serve, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {"photo_url": "https://cdn.example/photo.png", "top_k": 1}
+    url = "https://cdn.example/photo.png"
+    asked = {"photo_url": url, "top_k": 1}
     for refused in (
         client.post("/v1/search", json=asked),
-        client.post("/v1/search", files={"photo_url": (None, asked["photo_url"])}),
+        client.post("/v1/search", files={"photo_url": (None, url)}),
         serve(shop.path, fetch_hosts=("other.example",)).post("/v1/search", json=asked),
     ):
         assert refused.status_code == 422
