@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from api import logs
-from api.long_lived import settle
+from api.long_lived import settle, share_interpreter
 from api.settings import ServerSettings
 from indexer.shop import Shop
 
@@ -56,6 +56,7 @@ def make_app() -> "FastAPI":
     logs.configure(settings)
     app = create_app(settings)
     app.state.live.settled = settle
+    share_interpreter()
     return app
 
 
