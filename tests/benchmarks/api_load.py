@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -140,22 +140,22 @@ def throughput(bench: Bench) -> Figures:
         print(f"  {name:24}{_line(told)}", file=sys.stderr, flush=True)
 
     try:
-        with bench.served() as batching, bench.served(batching="false") as single:
-            for server in (batching, single):
-                bench.shoppers(server, shoppers=4, seconds=2)
+        with (
+            bench.served() as batching,
+            bench.served(batching="false") as single,
+            litserve(bench) as peers,
+        ):
+            for server in (batching, single, *peers.values()):
+                bench.shoppers(server, shoppers=4, seconds=2, path="/v1/classify")
             for _ in range(bench.rounds):
                 took("bare", bare.measure(batching))
                 took("search", bench.shoppers(batching, shoppers=bench.many))
                 took("search, no batching", bench.shoppers(single, shoppers=bench.many))
                 took("bare", bare.measure(batching))
                 took("classify", bench.shoppers(batching, shoppers=bench.many, path="/v1/classify"))
+                for name, server in peers.items():
+                    took(name, bench.shoppers(server, shoppers=bench.many, path="/v1/classify"))
                 took("search, one shopper", bench.shoppers(batching, shoppers=1))
-        for batch, wait_ms in LITSERVE if peer() else ():
-            with lit(bench, batch, wait_ms) as server:
-                bench.shoppers(server, shoppers=4, seconds=2, path="/v1/classify")
-                for _ in range(bench.rounds):
-                    told = bench.shoppers(server, shoppers=bench.many, path="/v1/classify")
-                    took(f"LitServe, batch {batch}", told)
     finally:
         bare.close()
     return {"rounds": rounds, **summary(rounds)}
@@ -182,11 +182,17 @@ def _medians(told: Sequence[Figures]) -> dict[str, float]:
     return {name: median(one[name] for one in told) for name in names}
 
 
-def lit(bench: Bench, batch: int, wait_ms: float) -> Any:  # a context manager
-    """Serve the same network with LitServe."""
-    flags = [f"--batch={batch}", f"--wait-ms={wait_ms}"]
-    command = [sys.executable, "-m", "tests.benchmarks.api_litserve", str(bench.shop), *flags]
-    return running(command, "/health", log=bench.log)
+@contextmanager
+def litserve(bench: Bench) -> Iterator[dict[str, Server]]:
+    """Serve the same network with LitServe, if it is there, once for each way of batching."""
+    module = [sys.executable, "-m", "tests.benchmarks.api_litserve", str(bench.shop)]
+    with ExitStack() as stack:
+        servers = {}
+        for batch, wait_ms in LITSERVE if peer() else ():
+            command = [*module, f"--batch={batch}", f"--wait-ms={wait_ms}"]
+            server = stack.enter_context(running(command, "/health", log=bench.log))
+            servers[f"LitServe, batch {batch}"] = server
+        yield servers
 
 
 def peer() -> str | None:
