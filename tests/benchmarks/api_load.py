@@ -133,6 +133,7 @@ class BareNetwork:
 def throughput(bench: Bench) -> Figures:
     """Measure the server beside the bare network, in turns."""
     bare = BareNetwork(bench)
+    classify: dict[str, Any] = {"shoppers": bench.many, "path": "/v1/classify"}
     rounds: dict[str, list[Figures]] = {}
 
     def took(name: str, told: Figures) -> None:
@@ -147,14 +148,18 @@ def throughput(bench: Bench) -> Figures:
         ):
             for server in (batching, single, *peers.values()):
                 bench.shoppers(server, shoppers=4, seconds=2, path="/v1/classify")
+            for server in (single, *peers.values()):
+                server.pause()
             for _ in range(bench.rounds):
                 took("bare", bare.measure(batching))
                 took("search", bench.shoppers(batching, shoppers=bench.many))
-                took("search, no batching", bench.shoppers(single, shoppers=bench.many))
+                with awake(single):
+                    took("search, no batching", bench.shoppers(single, shoppers=bench.many))
                 took("bare", bare.measure(batching))
-                took("classify", bench.shoppers(batching, shoppers=bench.many, path="/v1/classify"))
+                took("classify", bench.shoppers(batching, **classify))
                 for name, server in peers.items():
-                    took(name, bench.shoppers(server, shoppers=bench.many, path="/v1/classify"))
+                    with awake(server):
+                        took(name, bench.shoppers(server, **classify))
                 took("search, one shopper", bench.shoppers(batching, shoppers=1))
     finally:
         bare.close()
@@ -180,6 +185,16 @@ def summary(rounds: dict[str, list[Figures]]) -> Figures:
 def _medians(told: Sequence[Figures]) -> dict[str, float]:
     names = [name for name, value in told[0].items() if isinstance(value, float)]
     return {name: median(one[name] for one in told) for name in names}
+
+
+@contextmanager
+def awake(server: Server) -> Iterator[None]:
+    """Let a server that is paused work within the block."""
+    server.resume()
+    try:
+        yield
+    finally:
+        server.pause()
 
 
 @contextmanager

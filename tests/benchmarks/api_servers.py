@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,15 @@ class Server:
     def cpu_seconds(self) -> float:
         """Return the processor time that it has taken, all its processes together."""
         return sum(_cpu_seconds(pid) for pid in self._pids())
+
+    def pause(self) -> None:
+        """Let it take no processor time until `resume`: some spin while nobody asks."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on, if it has not ended."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGCONT)
 
     def _pids(self) -> list[int]:
         pids = [self.process.pid]
@@ -81,16 +90,18 @@ def running(
             env=os.environ | (settings or {}),
             start_new_session=True,
         )
+    server = Server(port, process)
     try:
         _wait(process, f"http://127.0.0.1:{port}{ready}", log)
-        yield Server(port, process)
+        yield server
     finally:
         process.send_signal(signal.SIGTERM)
-        try:
+        server.resume()
+        with suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):  # nothing of it must go on taking processor time
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        process.wait()
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
