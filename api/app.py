@@ -33,6 +33,7 @@ from api.safe_headers import SafeHeaders
 from api.settings import ServerSettings
 from api.shop_metrics import ShopMetrics
 from api.thumbnails import Thumbnails
+from indexer.search import Searcher
 from indexer.shop import Shop
 
 NOTE_SECONDS = 60.0  # between two notes of when keys were last used
@@ -64,6 +65,7 @@ def create_app(settings: ServerSettings, load_network: LoadNetwork = load_warm) 
     counted = Metrics(ShopMetrics(shop, live))
     listener.counts, listener.waiting = counted, lambda: live.waiting
     ring = KeyRing(shop.path)
+    explanations = Explanations(shop)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -72,11 +74,17 @@ def create_app(settings: ServerSettings, load_network: LoadNetwork = load_warm) 
         rebuilder = Rebuilder(shop.path)
         draining: threading.Event = app.state.readiness.draining
         with shop, announced(draining, settings.drain_seconds):
-            look = rebuilder.look if settings.rebuild else None
+
+            def look(searcher: Searcher) -> None:
+                explanations.keep(searcher)
+                if settings.rebuild:
+                    rebuilder.look(searcher)
+
             try:
                 async with live.watched(settings.poll_seconds, look), _uses_noted(ring):
                     yield
             finally:
+                explanations.stop()
                 rebuilder.stop()
 
     app = FastAPI(
@@ -88,7 +96,7 @@ def create_app(settings: ServerSettings, load_network: LoadNetwork = load_warm) 
         redoc_url=None,
     )
     app.state.shop, app.state.live, app.state.settings = shop, live, settings
-    app.state.pictures, app.state.explanations = Thumbnails(shop), Explanations(shop)
+    app.state.pictures, app.state.explanations = Thumbnails(shop), explanations
     app.state.metrics, app.state.rate_limits = counted, RateLimits.of(settings)
     app.state.readiness = Readiness(live, threading.Event())
     for group in GROUPS:

@@ -97,7 +97,7 @@ class Answering:
         stages = {"search": 1e3 * (searched - started)}
         if asked.explain:
             told["explanation"] = self.explanations.explain(
-                result.model, seen.data, seen.crop, hits
+                searcher.embedder, seen.data, seen.crop, hits
             )
             stages["explain"] = 1e3 * (time.perf_counter() - searched)
         told["timings"] = timings = seen.timed(**stages)
@@ -146,8 +146,8 @@ class Answering:
                 told = f"The shop has no item “{item_id}”."
                 raise ProblemError(404, Kind.UNKNOWN_ITEM, told)
             hits.append(SearchHit(item, 0.0, 0))
-        model = searcher.embedder.model_fingerprint
-        return self.explanations.explain(model, data, crop, hits).model_dump_json()
+        found = self.explanations.explain(searcher.embedder, data, crop, hits)
+        return found.model_dump_json()
 
     def _problem(self, error: VsearchError | ProblemError) -> ProblemDocument:
         return ProblemDocument.model_validate(document_of(error, self.root_path))

@@ -69,10 +69,10 @@ async def search(
     async def answer(pair: Pair) -> Response:
         filtered = await _filtered(pair, answers, read.asked)
         seen = await pair.see(data, crop=crop)
-        found = await pair.run(answers.search, pair.searcher, seen, read.asked, filtered)
-        return _json(found)
+        run = answers.explanations.run if read.asked.explain else pair.run
+        return _json(await run(answers.search, pair.searcher, seen, read.asked, filtered))
 
-    with live.hold() as pair:
+    with answers.explanations.hold(int(read.asked.explain)), live.hold() as pair:
         return await while_waited_for(request, answer(pair))
 
 
@@ -93,11 +93,12 @@ async def batch(
 
     async def answer(pair: Pair) -> Response:
         filtered = await _filtered(pair, answers, read.asked)
+        run = answers.explanations.run if read.asked.explain else pair.run
 
         async def one(data: bytes) -> Outcome:
             try:
                 seen = await pair.see(data, crop=crop)
-                return await pair.run(answers.search, pair.searcher, seen, read.asked, filtered)
+                return await run(answers.search, pair.searcher, seen, read.asked, filtered)
             except VsearchError as error:
                 return error
 
@@ -105,7 +106,8 @@ async def batch(
         names = [name for name, _ in read.photos]
         return _json(await pair.run(answers.together, pair.searcher, names, found))
 
-    with live.hold(len(read.photos)) as pair:
+    explained = len(read.photos) * read.asked.explain
+    with answers.explanations.hold(explained), live.hold(len(read.photos)) as pair:
         return await while_waited_for(request, answer(pair))
 
 
@@ -144,9 +146,10 @@ async def explain(
     (_, data), crop = read.photos[0], _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
-        return _json(await pair.run(answers.explain, pair.searcher, data, crop, read.asked))
+        run = answers.explanations.run
+        return _json(await run(answers.explain, pair.searcher, data, crop, read.asked))
 
-    with live.hold() as pair:
+    with answers.explanations.hold(1), live.hold() as pair:
         return await while_waited_for(request, answer(pair))
 
 
