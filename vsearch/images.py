@@ -13,10 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
 
 from vsearch.image_spec import Box, Crop, ImageSpec
-from vsearch.photo_decoding import SIDEWAYS, explained, open_photo, read_pixels
+from vsearch.photo_decoding import (
+    SIDEWAYS,
+    check_pixels,
+    explained,
+    open_photo,
+    read_pixels,
+)
 from vsearch.photo_problems import ImageError, ImageProblem
 
 __all__ = [
@@ -112,10 +117,7 @@ def check(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """
     with explained(data):
         image = open_photo(data, max_pixels)
-        stored = image.size
-        rgb, turn = read_pixels(image, data, shorter_side=1)
-        # Only a JPEG was made smaller; and only Pillow knows how it turned a TIFF while loading it.
-        width, height = stored if isinstance(image, JpegImageFile) else rgb.size
+        (width, height), turn = check_pixels(image, data)
         return (height, width) if turn in SIDEWAYS else (width, height)
 
 

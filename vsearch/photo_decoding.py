@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from vsearch.photo_modes import to_rgb
+from vsearch.photo_modes import is_plain, to_rgb
 from vsearch.photo_problems import ACCEPTED, ImageError, ImageProblem, format_of
 
 # Readers are chosen here and not by `Image.open`, whose own pixel limit warns or raises before ours
@@ -45,6 +45,11 @@ _TURNS = {
 SIDEWAYS = frozenset(_TURNS[orientation] for orientation in (5, 6, 7, 8))
 
 _ORIENTATION, _TILE_WIDTH, _TILE_LENGTH = 274, 322, 323
+# Pixels that are decoded. Each takes 3 bytes of a progressive JPEG, 4 of a PNG, 8 of one with
+# transparency, 15 of a WebP: many threads may decode, but not all of them 750 MB.
+_LARGE = 16_000_000
+_large_at_once = threading.BoundedSemaphore(2)
+
 _MAX_SCANS = 100  # of a progressive JPEG; encoders write about ten
 _SCAN_HEADER = re.compile(rb"\xff\xda\x00[\x08\x0a\x0c\x0e]")  # of 1 to 4 components
 
@@ -95,15 +100,47 @@ def read_pixels(
 ) -> tuple[Image.Image, Image.Transpose | None]:
     """Return the pixels in RGB as they are stored, and the turn that makes them upright.
 
-    A JPEG is decoded at a fraction of its size where that leaves `shorter_side`.
+    A JPEG is decoded at a fraction of its size where that leaves `shorter_side`. The photo that was
+    opened is used up by it.
     """
+    with _room(image, shorter_side):
+        _load(image, data)
+        turn = _turn(image)
+        return to_rgb(image, data), turn
+
+
+def check_pixels(image: ImageFile, data: bytes) -> tuple[tuple[int, int], Image.Transpose | None]:
+    """Decode the pixels as a test; return their size as they are stored, and the turn.
+
+    What `read_pixels` would refuse is refused, but no second picture is made where that cannot
+    fail: of 49 megapixels it would take 200 MB or more.
+    """
+    stored = image.size
+    with _room(image, shorter_side=1):
+        _load(image, data)
+        if not is_plain(image):
+            to_rgb(image, data)
+        # Only a JPEG was made smaller; and only Pillow knows how it turned a TIFF while loading it.
+        return (stored if isinstance(image, JpegImageFile) else image.size), _turn(image)
+
+
+@contextmanager
+def _room(image: ImageFile, shorter_side: int | None) -> Iterator[None]:
+    """Let a JPEG be as small as it may be; of photos that are large even so, take a few at once."""
+    stored = image.width * image.height
     if isinstance(image, JpegImageFile) and shorter_side is not None:
         image.draft(None, (shorter_side, shorter_side))
+    # A progressive JPEG is held whole, as coefficients, however small it is decoded.
+    pixels = stored if image.info.get("progressive") else image.width * image.height
+    with _large_at_once if pixels > _LARGE else nullcontext():
+        yield
+
+
+def _load(image: ImageFile, data: bytes) -> None:
     # A TIFF's metadata and what follows the pixels of an animated PNG are read with the pixels.
     remarks = isinstance(image, TiffImageFile) or b"acTL" in data
     with _quiet() if remarks else nullcontext():
         image.load()
-    return to_rgb(image, data), _turn(image)
 
 
 def _turn(image: ImageFile) -> Image.Transpose | None:

@@ -18,7 +18,9 @@ Rules:
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms
+from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -26,11 +28,21 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _SIGNED = 2
 
 
+# Their readers hold nothing but pixels once these are loaded.
+_LEAN = (JpegImageFile, PngImageFile, BmpImageFile)
+
+
+def is_plain(image: Image.Image) -> bool:
+    """Say whether `to_rgb` of a loaded photo cannot fail, whatever its pixels are."""
+    return image.mode in ("RGB", "RGBA") and image.info.get("transparency") is None
+
+
 def to_rgb(image: Image.Image, data: bytes) -> Image.Image:
-    """Return a loaded photo as a new 8-bit RGB picture on white, without metadata.
+    """Return a loaded photo as an 8-bit RGB picture on white, without metadata.
 
     Args:
-        image: a photo that Pillow opened from `data` and has loaded, in any mode it reads.
+        image: a photo that Pillow opened from `data` and has loaded, in any mode it reads; it may
+            be what is returned, as a copy of many pixels takes time and memory.
         data: the file, whose header tells how many bits a PNG stores.
     """
     key = image.info.get("transparency")
@@ -40,6 +52,8 @@ def to_rgb(image: Image.Image, data: bytes) -> Image.Image:
         rgb = _deep_grey(image, data).convert("RGB")
     elif image.mode == "LAB":
         rgb = _lab(image)
+    elif image.mode == "RGB" and isinstance(image, _LEAN):
+        rgb = image
     else:
         rgb = image.convert("RGB")
     if key is not None and image.mode in ("1", "L", "I", "I;16", "RGB"):
@@ -52,9 +66,9 @@ def to_rgb(image: Image.Image, data: bytes) -> Image.Image:
 
 def _on_white(image: Image.Image) -> Image.Image:
     straight = image.convert("LA") if image.mode == "La" else image
-    rgba = straight.convert("RGBA")
+    rgba = straight if straight.mode == "RGBA" else straight.convert("RGBA")
     canvas = Image.new("RGB", image.size, "white")
-    canvas.paste(rgba, mask=rgba.getchannel("A"))
+    canvas.paste(rgba, mask=rgba)
     return canvas
 
 

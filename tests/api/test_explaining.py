@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from api import explaining
 from api.app import create_app
+from api.explain import explain_labels
 from api.explaining import Explanations
 from api.settings import ServerSettings
 from indexer.embedding import load_embedder
@@ -48,7 +49,6 @@ class Held:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.begun, self.open = threading.Semaphore(0), threading.Event()
         self.threads: set[str] = set()
-        explain_labels = explaining.explain_labels
 
         def held(*given: Any) -> Any:
             self.threads.add(threading.current_thread().name)

@@ -3,9 +3,11 @@
 import contextlib
 import io
 import struct
+import threading
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from vsearch import photo_decoding
 from vsearch.images import MAX_PIXELS, ImageError, ImageProblem, check, decode
 
 Pixels = NDArray[np.uint8]
@@ -247,6 +250,51 @@ def test_a_draft_looks_like_the_whole() -> None:
     difference = np.abs(np.asarray(whole).astype(int) - np.asarray(drafted))
     assert drafted.size == (200, 150)
     assert difference.mean() < 1
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "BMP"])
+def test_pixels_that_are_rgb_already_are_not_copied(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image.Image, "copy", lambda _self: pytest.fail("a second picture"))
+    np.testing.assert_array_equal(decode(FILES[name]), WHOLE[name])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_a_check_makes_no_picture_on_white(
+    kind: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = saved(PICTURE.convert(mode), kind)
+    monkeypatch.setattr("vsearch.photo_decoding.to_rgb", lambda *_: pytest.fail("not needed"))
+    assert check(data) == (61, 43)
+
+
+def test_a_few_large_photos_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_decoding, "_LARGE", 1000)
+    monkeypatch.setattr(photo_decoding, "_large_at_once", threading.BoundedSemaphore(2))
+    at_once: list[int] = []
+    inside, lock, crowd = 0, threading.Lock(), threading.Barrier(2)
+    load = photo_decoding._load
+
+    def counted(*photo: Any) -> None:
+        nonlocal inside
+        with lock:
+            inside += 1
+            at_once.append(inside)
+        crowd.wait(20)  # two are needed to get on
+        load(*photo)
+        with lock:
+            inside -= 1
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(6) as pool:
+        patch.setattr(photo_decoding, "_load", counted)
+        names = ["PNG", "JPEG, progressive", "WebP"] * 2
+        sizes = list(pool.map(lambda name: check(FILES[name]), names))
+    assert sizes == [(61, 43)] * 6
+    assert max(at_once) == 2
+    with photo_decoding._large_at_once, photo_decoding._large_at_once:
+        assert decode(FILES["JPEG"], shorter_side=20).size == (31, 22)  # it is small by then
 
 
 def test_identical_bytes_give_identical_pixels_in_every_thread() -> None:
