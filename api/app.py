@@ -17,6 +17,7 @@ from api.access import RateLimits
 from api.ending import announced
 from api.explaining import Explanations
 from api.gate import Gate, Guarded
+from api.item_path import ItemPaths
 from api.key_ring import KeyRing
 from api.limits import FORM_BYTES, BodyLimit, Deadline, Failures, body_limit
 from api.live import Limits, LivePair
@@ -141,6 +142,7 @@ def _add_middleware(app: FastAPI, ring: KeyRing) -> None:
     )
     app.add_middleware(Deadline, seconds=settings.request_seconds)
     app.add_middleware(Methods, routers=[group.router for group in GROUPS])
+    app.add_middleware(ItemPaths)
     if settings.cors_origins:
         # Before the gate: a browser asks without a key whether it may send one.
         app.add_middleware(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from api.item_path import RESERVED
 from api.schemas.writing import ItemInput, NamedItem, RejectDocument
 from indexer.columns import PHOTO_COLUMNS, column_name
 from indexer.embedding import PhotoEmbedder, imported_photo
@@ -85,8 +84,6 @@ def _present(shop: Shop, item_id: str) -> list[tuple[bytes, str]]:
 def _cells(shop: Shop, item: NamedItem, photos: Sequence[Path]) -> dict[str, object]:
     """Return an item as a row of a manifest."""
     _check_attributes(shop, item)
-    if item.item_id.endswith(RESERVED):
-        raise DataError(f"an item_id must not end in {' or '.join(RESERVED)}, as other paths do")
     return {
         **item.attributes,
         **_places(shop, item),

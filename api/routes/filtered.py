@@ -36,7 +36,8 @@ ItemPath = Annotated[
     Path(
         min_length=1,
         max_length=200,
-        description="The item's id, which may hold slashes.",
+        description="The item's id, percent-encoded; slashes may stand as they are, but for the "
+        "last of an id that ends in /photo or /similar: `a%2Fphoto`.",
         examples=["Granny-Smith"],
     ),
 ]

@@ -1,10 +1,14 @@
 """What paths may be asked with: HEAD, Allow, preflights of browsers, ids that look like paths."""
 
+import asyncio
 import base64
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
+from api.item_path import ItemPaths
 from indexer.shop import Shop
 from tests.api.conftest import Serve
 from tests.api.key_holder import bearer, make_key
@@ -80,15 +84,56 @@ def test_browsers_of_known_sites_may_ask_everything(shop: Shop, serve: Serve) ->
     assert refused.headers["access-control-allow-origin"] == ORIGIN
 
 
-@pytest.mark.parametrize("item_id", ["new/photo", "new/similar"])
-def test_no_id_may_look_like_a_path_of_another_item(shop: Shop, serve: Serve, item_id: str) -> None:
-    client = serve(shop.path)
+@pytest.mark.parametrize("root_path", ["", "/shop"])
+@pytest.mark.parametrize(
+    "item_id", ["pear/photo", "pear/similar", "/photo", "a//b/", "50%2Fphoto", "ü?#/similar/photo"]
+)
+def test_items_whose_ids_look_like_other_paths(
+    shop: Shop, serve: Serve, item_id: str, root_path: str
+) -> None:
+    client = serve(shop.path, root_path=root_path)
     client.headers.update(bearer(make_key(shop.path, "write")))
     photos = [base64.b64encode(painted(9)).decode()]
-    item = {"item_id": item_id, "category": "Fruit", "photos": photos}
-    (rejected,) = client.post("/v1/items", json={"items": [item]}).json()["rejected"]
-    assert "must not end in /photo or /similar" in rejected["reason"]
-    assert shop.catalogue.get(item_id) is None
+    path = f"/v1/items/{quote(item_id, safe='')}"
+    put = client.put(path, json={"category": "Fruit", "photos": photos})
+    assert put.json()["added"] == 1, put.text
+    assert shop.catalogue.get(item_id) is not None
+    got, head = client.get(path), client.head(path)
+    assert (got.status_code, got.json()["item_id"]) == (200, item_id)
+    assert (head.status_code, head.headers["content-length"]) == (
+        200,
+        got.headers["content-length"],
+    )
+    assert client.get(f"{path}/photo").content == painted(9)
+    similar = client.get(f"{path}/similar")
+    assert item_id not in [hit["item_id"] for hit in similar.json()["hits"]]
+    # A slash that is not encoded still parts an item from what is asked of it.
+    assert client.get("/v1/items/pear/photo").headers["content-type"].startswith("image/")
+    assert client.get("/v1/items/pear/similar").json()["hits"]
+    assert client.patch(path).headers["allow"] == "GET, HEAD, PUT, DELETE"
+    assert client.delete(path).json() == {"item_id": item_id, "photos_deleted": 1}
+    assert client.get(path).status_code == 404
+
+
+def test_servers_that_tell_no_raw_path_and_clients_that_encode_all_of_it() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["path"])
+
+    def ask(path: str, **told: object) -> None:
+        scope = {"type": "http", "path": path, **told}
+        asyncio.run(ItemPaths(app)(scope, None, None))  # type: ignore[arg-type]
+        assert scope["path"] == path  # as it was, for those outside
+
+    ask("/v1/items/a b/photo")
+    ask("/v1/items/a b", raw_path=b"/v1%2Fitems%2Fa%20b")
+    ask("/s/v1/items/a/photo", root_path="/s", raw_path=b"/s/v1/%69tems/a%2fphoto")
+    ask("/v1/categories/%2F", raw_path=b"/v1/categories/%252F")
+    assert seen == [
+        *("/v1/items/a%20b/photo", "/v1/items/a%20b"),
+        *("/s/v1/items/a%2fphoto", "/v1/categories/%2F"),
+    ]
 
 
 def test_documents_have_their_type_and_texts_their_charset(client: TestClient) -> None:
