@@ -14,6 +14,7 @@ MOST_VECTORS = 4
 # two or three vectors each, and were recognised no better for it.
 LEAST_SILHOUETTE = 0.5
 LEAST_PHOTOS = 3  # in a cluster: fewer may be odd ones
+MOST_CLUSTERED = 2048  # photos whose clusters are looked for; others join the nearest
 MOST_JUDGED = 512  # photos; the silhouette of more is hardly better known, and takes long
 _ROUNDS, _STARTS = 25, 4
 
@@ -38,8 +39,7 @@ def cluster_means(embeddings: NDArray[np.float32], own: NDArray[np.int64]) -> ND
         embeddings: (n, dim) float32, unit rows.
         own: the cluster of each, as `clusters` returns them.
     """
-    sums = np.zeros((own.max() + 1, embeddings.shape[1]))
-    np.add.at(sums, own, embeddings.astype(np.float64))
+    sums = _sums(embeddings.astype(np.float64), own, int(own.max()) + 1)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.maximum(lengths, 1e-12), np.float32)
 
@@ -50,13 +50,19 @@ def clusters(
     """Return the cluster of each photo, (n,) int64 from 0 on, the largest first.
 
     Spherical k-means (Dhillon & Modha 2001) of 2 to `most` clusters; the number with the highest
-    mean silhouette is taken if that says that there is structure, else all are one.
+    mean silhouette is taken if that says that there is structure, else all are one. Of more photos
+    than `MOST_CLUSTERED` as many decide where the clusters are, and which is the largest.
 
     Args:
         embeddings: (n ≥ 1, dim) float32, unit rows.
         most: how many clusters there may be.
-        seed: draws what clusters start from, and which photos are judged where there are many.
+        seed: draws what clusters start from, and which photos are looked at where there are many.
     """
+    if len(embeddings) > MOST_CLUSTERED:
+        order = np.random.default_rng(seed).permutation(len(embeddings))
+        some = embeddings[np.sort(order[:MOST_CLUSTERED])]
+        means = cluster_means(some, clusters(some, most, seed))
+        return np.asarray((embeddings @ means.T).argmax(axis=1), np.int64)
     rows = embeddings.astype(np.float64)
     best, score = np.zeros(len(rows), np.int64), LEAST_SILHOUETTE
     for count in range(2, min(most, len(rows) // LEAST_PHOTOS) + 1):
@@ -83,8 +89,7 @@ def _run(
 ) -> tuple[float, NDArray[np.int64]]:
     own = (rows @ centres.T).argmax(axis=1)
     for _ in range(_ROUNDS):
-        sums = np.zeros_like(centres)
-        np.add.at(sums, own, rows)
+        sums = _sums(rows, own, len(centres))
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         centres = np.where(lengths > 1e-12, sums / np.maximum(lengths, 1e-12), centres)
         moved = (rows @ centres.T).argmax(axis=1)
@@ -92,6 +97,12 @@ def _run(
             break
         own = moved
     return float((rows @ centres.T).max(axis=1).sum()), own
+
+
+def _sums(rows: NDArray[np.float64], own: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """Return the sum of each cluster's rows, (count, dim); a product is far quicker than adding."""
+    members = (own[None] == np.arange(count)[:, None]).astype(np.float64)
+    return np.asarray(members @ rows)
 
 
 def _spread_out(

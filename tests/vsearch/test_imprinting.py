@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vsearch.imprinting import MOST_VECTORS, class_vectors, cluster_means, clusters
+from vsearch.imprinting import (
+    MOST_CLUSTERED,
+    MOST_VECTORS,
+    class_vectors,
+    cluster_means,
+    clusters,
+)
 
 DIM = 16
 
@@ -60,3 +66,12 @@ def test_photos_that_cancel_out_have_no_direction_and_do_no_harm() -> None:
     rows = np.eye(DIM, dtype=np.float32)[:1]
     found = cluster_means(np.concatenate([rows, -rows]), np.zeros(2, np.int64))
     assert np.isfinite(found).all()
+
+
+def test_of_very_many_photos_some_tell_where_the_clusters_are() -> None:
+    rows = around(3, MOST_CLUSTERED + 500, 0.05)
+    own = clusters(rows)
+    assert set(zip((np.arange(len(rows)) % 3).tolist(), own.tolist(), strict=True)) == {
+        (place, int(own[place])) for place in range(3)
+    }
+    assert len(set(own.tolist())) == 3
