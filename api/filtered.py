@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.filter_syntax import Filter
+from indexer.filter_syntax import Filter, fields_of
 from indexer.filters import parse_filter
+from indexer.records import Item
+from indexer.row_mask import within
 from indexer.shop import Shop
 from vsearch.taxonomy import CategoryPath
 
@@ -31,3 +33,10 @@ class Filtered:
         fields = shop.columns.fields()
         paths = tuple(fields.category(name) for name in categories)
         return cls(paths, parse_filter(where, fields) if where else None)
+
+    def count_beside(self, shop: Shop, item: Item) -> int:
+        """Return how many of the shop's items there are beside one of them."""
+        wanted = within(self.categories, self.where)
+        columns = shop.columns.current(set(fields_of(wanted)) if wanted else set())
+        found = columns.mask(wanted)
+        return int(found.sum()) - int(found[columns.keys == item.key].sum())

@@ -144,7 +144,7 @@ def similar(
     """Return the items that look like an item, itself left out."""
     started = time.perf_counter()
     hits_needed(top_k, page, settings.max_top_k)
-    _item(shop, item_id)
+    item = _item(shop, item_id)
     searcher = live.searcher()
 
     def search(count: int) -> list[SearchHit]:
@@ -162,9 +162,12 @@ def similar(
         raise
     except ShopError as error:
         raise ProblemError(409, Kind.NOT_EMBEDDED, f"{error}.") from error
+    total = asked.count_beside(shop, item)
     return SimilarAnswer(
         hits=documents.hits(groups),
+        total=total,
         page=page,
+        pages=page_count(min(total, settings.max_top_k), top_k),
         model=searcher.embedder.model_fingerprint,
         index=searcher.version.name,
         timings={"total": 1e3 * (time.perf_counter() - started)},

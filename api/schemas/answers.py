@@ -110,7 +110,11 @@ class SimilarAnswer(BaseModel):
     """The items that look like an item."""
 
     hits: list[HitDocument] = Field(description="Best first; each item once.")
+    total: int = Field(
+        description="Items that the filter leaves beside this one, however similar.", examples=[80]
+    )
     page: int = Field(examples=[1])
+    pages: int = Field(description="Pages that can be asked for.", examples=[8])
     model: str = Field(description="The model_fingerprint.", examples=["3f9a0c1d2e4b5a69"])
     index: str = Field(description="The index version.", examples=["20260103T101500-9c1d2e4b"])
     timings: dict[str, float] = Field(

@@ -80,16 +80,14 @@ async function byPhoto() {
 
 async function byItem() {
   const path = `v1/items/${encodeURIComponent(asked.item)}`;
-  const [item, { hits }] = await Promise.all([
+  const [item, answer] = await Promise.all([
     ask(path, { kind: "item" }),
     ask(`${path}/similar`, { query: [...filterQuery(), ...hitsQuery()], kind: "items" }),
   ]);
   document.title = `${titleOf(item)} – ${shop.name}`;
   cropper.showItem(item.photo_url, titleOf(item));
   showItem(item, asked, startAgain, run);
-  const last = Math.floor(shop.max_top_k / PAGE_SIZE); // the answer does not tell how many there are
-  const pages = hits.length < PAGE_SIZE ? asked.page : Math.min(asked.page + 1, last);
-  showHits(hits, "Similar items", pages);
+  showHits(answer.hits, plural(answer.total, "similar item", "similar items"), answer.pages);
 }
 
 async function byFilter() {
@@ -150,7 +148,7 @@ function showPages(pages) {
   }, label);
   byId("pages").replaceChildren(...(pages > 1 ? [
     step("Previous", asked.page - 1),
-    h("span", {}, asked.item && !asked.sort ? `Page ${asked.page}` : `Page ${asked.page} of ${pages}`),
+    h("span", {}, `Page ${asked.page} of ${pages}`),
     step("Next", asked.page + 1),
   ] : []));
 }

@@ -163,7 +163,8 @@ def test_no_photo_but_the_catalogues_is_ever_shown(client: TestClient) -> None:
 def test_more_like_an_item(client: TestClient) -> None:
     found = get(client, "/v1/items/shoe/10/similar")
     assert sorted(ids(found, "hits")) == ["blue shirt", "red shirt", "shoe 2"]
-    assert set(found) == {"hits", "page", "model", "index", "timings"}
+    assert set(found) == {"hits", "total", "page", "pages", "model", "index", "timings"}
+    assert (found["total"], found["page"], found["pages"]) == (3, 1, 1)  # itself left out
     whole = ids(found, "hits")
     pages = [
         *ids(get(client, "/v1/items/shoe/10/similar", top_k=2, page=1), "hits"),
@@ -172,6 +173,9 @@ def test_more_like_an_item(client: TestClient) -> None:
     assert pages == whole
     cheap = get(client, "/v1/items/shoe/10/similar", category="Shirt", where="price < 22")
     assert ids(cheap, "hits") == ["red shirt"]
+    assert (cheap["total"], cheap["pages"]) == (1, 1)
+    own = get(client, "/v1/items/shoe/10/similar", where="price > 20", top_k=1, page=2)
+    assert (own["total"], own["page"], own["pages"]) == (2, 2, 2)
     assert ids(get(client, "/v1/items/shoe/10/similar", min_score=1), "hits") == []
 
 
