@@ -182,16 +182,19 @@ def _rename_further(connection: sqlite3.Connection, number: int | None, renamed:
 
 
 def _split(connection: sqlite3.Connection, number: int, edit: CategoryEdit) -> None:
+    source = _text(edit.source)
+    numbers = {
+        path: upsert.category_id(connection, path) for path in sorted(set(edit.parts.values()))
+    }
     for item_id, path in edit.parts.items():
         row = connection.execute(
             "SELECT item_key, category_id, further_paths, path FROM items "
             "JOIN categories USING (category_id) WHERE item_id = ?",
             (item_id,),
         ).fetchone()
-        if row is None or _path(row["path"]) != edit.source:
+        if row is None or row["path"] != source:
             continue  # it went elsewhere in the meantime
-        new = upsert.category_id(connection, path)
-        key, further = row["item_key"], row["further_paths"]
+        new, key, further = numbers[path], row["item_key"], row["further_paths"]
         connection.execute(
             "INSERT INTO edited_items VALUES (?, ?, ?, ?, ?, ?)",
             (number, key, row["category_id"], further, new, further),
