@@ -37,7 +37,7 @@ class Shots:
         late: top-1 of photos of the labels that came by extension, all labels competing.
         late_low: that of the worst draw.
         late_high: that of the best.
-        others: top-1 of photos of all other labels.
+        others: top-1 of photos of all other labels; None where none of these is asked about.
         all: top-1 of all photos.
     """
 
@@ -46,7 +46,7 @@ class Shots:
     late: float
     late_low: float
     late_high: float
-    others: float
+    others: float | None
     all: float
 
     def to_json(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def shots_curve(
 
 def _shots(photos: int | None, right: NDArray[np.bool_], late: NDArray[np.bool_]) -> Shots:
     own = right[:, late].mean(axis=1)
-    others = float(right[:, ~late].mean()) if (~late).any() else float("nan")
+    others = float(right[:, ~late].mean()) if (~late).any() else None
     return Shots(
         photos,
         len(right),

@@ -127,13 +127,20 @@ def evaluate(
             curve = shots_curve(opened, evaluation, numbers, progress=terminal.progress)
             document["shots"] = [one.to_json() for one in curve]
         if report is not None:
-            draw_report(opened, evaluation, report, audit, terminal.progress)
+            draw_report(
+                opened, evaluation, report, audit, document.get("shots", ()), terminal.progress
+            )
         written = [f"The report with pictures: {report}"] if report else []
         terminal.answer(document, *evaluation_tables(document), *written)
 
 
 def draw_report(
-    shop: "Shop", evaluation: "Evaluation", file: Path, audit: bool, progress: "Progress"
+    shop: "Shop",
+    evaluation: "Evaluation",
+    file: Path,
+    audit: bool,
+    shots: Sequence[Mapping[str, Any]],
+    progress: "Progress",
 ) -> None:
     """Write the page, with explanations of some of the answers."""
     from api.report import Audit, reasons, write_report
@@ -145,7 +152,7 @@ def draw_report(
     found = Audit.of(find_faults(shop, progress=progress)) if audit else None
     explainer = Explainer.load(shop.models / evaluation.report.model)
     why = reasons(evaluation, explainer)
-    write_report(file, evaluation, audit=found, explanations=why, progress=progress)
+    write_report(file, evaluation, audit=found, explanations=why, shots=shots, progress=progress)
     # Beside the model that it is about, for the staff's view.
     write_atomically(shop.models / evaluation.report.model / REPORT, file.read_bytes())
 

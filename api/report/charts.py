@@ -88,6 +88,14 @@ class Plot:
         path = " L".join(f"{x} {y}" for x, y in map(self.at, points))
         self._drawn.append(tag("path", d=f"M{path}", class_=f"line {class_}"))
 
+    def band(self, ranges: Sequence[tuple[float, float, float]], class_: str) -> None:
+        """Fill what lies between two lines: x, the lower and the higher value of each place."""
+        if not ranges:
+            return
+        edge = [*((x, low) for x, low, _ in ranges), *((x, high) for x, _, high in ranges[::-1])]
+        path = " L".join(f"{x} {y}" for x, y in map(self.at, edge))
+        self._drawn.append(tag("path", d=f"M{path} Z", class_=f"range {class_}"))
+
     def dot(self, point: Point, class_: str, radius: float = 4, title: str = "") -> None:
         """Draw a point, told by `title` where a pointer rests on it."""
         x, y = self.at(point)

@@ -12,6 +12,7 @@ from api.report.charts import table_of
 from api.report.confusions import confusions_section
 from api.report.embedding_map import map_section
 from api.report.explanations import Explanation, explanations_section
+from api.report.few_photos import Shot, few_photos_section
 from api.report.figures import all_figures, by_views, how_measured
 from api.report.headline import headline
 from api.report.honesty import honesty_section, unknown_section
@@ -34,6 +35,7 @@ TITLES = {
     "summary": "Summary",
     "views": "Kinds of photos",
     "labels": "Labels",
+    "few": "Few photos",
     "confused": "Mixed up",
     "hits": "Hits",
     "why": "Why",
@@ -54,6 +56,7 @@ def write_report(
     *,
     audit: Audit | None = None,
     explanations: Sequence[Explanation] = (),
+    shots: Sequence[Shot] = (),
     progress: Progress = silent,
 ) -> None:
     """Write the page of an evaluation to a file, in one step.
@@ -63,12 +66,15 @@ def write_report(
         evaluation: what was asked, and what came back.
         audit: labels and photos to look at, for a section of their own.
         explanations: pairs of photos with heat maps, for another.
+        shots: how well new labels are recognised with few photos, as `--shots` tells it.
         progress: told of the stages "report map" and "report photos".
 
     Raises:
         OSError: the file cannot be written.
     """
-    page = report_page(evaluation, audit=audit, explanations=explanations, progress=progress)
+    page = report_page(
+        evaluation, audit=audit, explanations=explanations, shots=shots, progress=progress
+    )
     write_atomically(path, page)
 
 
@@ -77,6 +83,7 @@ def report_page(
     *,
     audit: Audit | None = None,
     explanations: Sequence[Explanation] = (),
+    shots: Sequence[Shot] = (),
     progress: Progress = silent,
     made: datetime | None = None,
 ) -> str:
@@ -86,6 +93,7 @@ def report_page(
         evaluation: what was asked, and what came back.
         audit: labels and photos to look at.
         explanations: pairs of photos with heat maps.
+        shots: how well new labels are recognised with few photos.
         progress: told of the stages "report map" and "report photos".
         made: when, for the page's foot; None: now.
     """
@@ -97,6 +105,7 @@ def report_page(
         "summary": headline(study),
         "views": by_views(document),
         "labels": labels_section(study, small),
+        "few": few_photos_section(shots),
         "confused": confusions_section(study, large),
         "hits": strips_section(study, large),
         "why": explanations_section(explanations),

@@ -82,9 +82,12 @@ def test_the_curve_of_few_photos(shop: Path, tmp_path: Path) -> None:
     assert code == 0
     curve = json.loads(shown)["shots"]
     assert [(one["photos"], one["draws"]) for one in curve] == [(1, 5), (3, 5), (None, 1)]
-    code, shown = run("evaluate", shop, manifest, "--shots", "1")
+    page = tmp_path / "report.html"
+    code, shown = run("evaluate", shop, manifest, "--shots", "1", "--report", page)
+    assert code == 0
     assert "photos a new label" in shown
     assert "all" in shown
+    assert "How few photos are enough" in page.read_text()
     for wrong in ("0", "1,x", "-3"):
         assert run("evaluate", shop, manifest, f"--shots={wrong}")[0] == 2
 

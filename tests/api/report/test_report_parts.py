@@ -11,6 +11,7 @@ from api.report import Audit
 from api.report.charts import Axis, Plot, round_ticks, shares
 from api.report.confusions import confusions
 from api.report.embedding_map import GROUPS, OTHERS, grouped, layout
+from api.report.few_photos import few_photos_section
 from api.report.markup import Markup, data, join, tag
 from api.report.strips import SHOWN, chosen, drawn_from
 from api.report.study import Outcome
@@ -21,6 +22,8 @@ from indexer.near_duplicates import DuplicateGroup, SharedPhoto
 from indexer.odd_photos import OddPhoto as FoundOdd
 from indexer.records import Item, Photo
 from indexer.search import SearchHit
+from indexer.shots import Shots
+from tests.api.report.page_reader import Page
 from vsearch.images import ImageError, ImageProblem
 
 ITEM = Item(1, "a", "A", ("B",), 1, (), None, {}, "ok", None)
@@ -90,6 +93,42 @@ def test_a_plot_places_points_between_its_axes_and_never_beyond() -> None:
     assert plot.at((7, -3)) == (right, bottom)
     plot.dot((0.5, 5), "after", title="<half>")
     assert "&lt;half&gt;" in plot.svg("a title")
+
+
+def curve_of(numbers: list[int | None], others: float | None = 0.9) -> list[dict[str, object]]:
+    """Return a curve that rises from .4 to .8, with a spread of .1 to either side."""
+    rises = np.linspace(0.4, 0.8, len(numbers)).tolist()
+    return [
+        Shots(number, 1 if number is None else 5, at, at - 0.1, at + 0.1, others, at).to_json()
+        for number, at in zip(numbers, rises, strict=True)
+    ]
+
+
+def test_the_curve_of_few_photos_has_a_band_and_says_its_figures() -> None:
+    page = Page(str(few_photos_section(curve_of([1, 3, 10, None]))))
+    paths = {str(told["class"]): str(told["d"]) for told in page.all("path")}
+    assert set(paths) == {"range c0", "line c0", "line c1"}
+    # There and back over three numbers of photos; the line goes on to all photos.
+    assert paths["range c0"].count("L") == 5
+    assert paths["line c0"].count("L") == 3
+    (drawing,) = page.all("svg")
+    assert "1 photo each 40.0\N{NO-BREAK SPACE}%" in str(drawing["aria-label"])
+    assert "drawn 5 times" in page.text
+    assert "30.0\N{NO-BREAK SPACE}% to 50.0" in page.text
+
+
+def test_ticks_of_numbers_of_photos_do_not_lie_upon_one_another() -> None:
+    page = Page(str(few_photos_section(curve_of([1, *range(50, 101), None]))))
+    upright = [float(str(t["x1"])) for t in page.all("line") if t["x1"] == t["x2"]]
+    assert np.diff(np.sort(upright)).min() > 20
+    assert len(upright) > 2
+
+
+def test_a_curve_without_other_labels_or_with_one_number_is_drawn() -> None:
+    page = Page(str(few_photos_section(curve_of([5, None], others=None))))
+    assert [told["class"] for told in page.all("path")] == ["range c0", "line c0"]
+    assert "all other labels" not in page.text
+    assert few_photos_section([]) is None
 
 
 def test_queries_are_drawn_by_turns_and_the_same_again() -> None:
