@@ -13,6 +13,7 @@ from cachetools import LRUCache
 
 from indexer.embedding import imported_photo
 from indexer.shop import Shop
+from indexer.shown_photos import THUMBNAILS
 from vsearch.images import thumbnail
 from vsearch.storage import write_atomically
 
@@ -65,7 +66,7 @@ class Thumbnails:
         return kept
 
     def _made(self, path: Path, name: str, size: Size) -> bytes:
-        file = self._shop.cache / "thumbnails" / str(size) / name[:2] / f"{name}.jpg"
+        file = self._shop.cache / THUMBNAILS / str(size) / name[:2] / f"{name}.jpg"
         try:
             return file.read_bytes()
         except OSError:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from indexer.audit_file import KEPT_FILE
 from indexer.shop import KEYS_FILE
 from indexer.tar_blocks import CHUNK, Announced, write_end, write_member
 from vsearch.errors import ArchiveError
@@ -30,7 +31,7 @@ KIND, SCHEMA = "vsearch backup", 1
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # never “..”, nothing hidden, nothing that a shell expands
 _NAME = re.compile(
     rf"{re.escape(HEADER)}|{re.escape(LIST)}|shop\.toml|catalogue\.db|CURRENT|TRAINED"
-    rf"|{re.escape(KEYS_FILE)}"
+    rf"|{re.escape(KEYS_FILE)}|{re.escape(KEPT_FILE)}"
     rf"|models/[0-9a-f]{{16}}(/{_PART})+|indexes/\d{{8}}T\d{{6}}-[0-9a-f]{{8}}(/{_PART})+"
     rf"|photos(/{_PART})+"
 )

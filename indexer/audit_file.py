@@ -14,6 +14,7 @@ from vsearch.storage import write_atomically
 
 Kind = Literal["label", "duplicate", "odd"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+KEPT_FILE = "audit.csv"  # of a shop: what its last audit has found
 
 
 @dataclass(frozen=True)

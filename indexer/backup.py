@@ -13,6 +13,7 @@ from pathlib import Path
 
 from indexer.archive import ArchiveWriter, Megabytes, open_sink
 from indexer.archive_reader import read_archive
+from indexer.audit_file import KEPT_FILE
 from indexer.catalogue_backup import copy_catalogue
 from indexer.drafts import draft_beside
 from indexer.pair import check_pair, check_sequence, load_model
@@ -137,9 +138,11 @@ def _add_files(
 ) -> None:
     settings = (shop.path / "shop.toml").read_bytes()
     small = {"shop.toml": settings, "CURRENT": _line(asdict(pinned.current))}
-    keys = shop.path / KEYS_FILE
-    if keys.exists():  # hashes, so that whoever uses the shop over HTTP goes on after a restore
-        small[KEYS_FILE] = keys.read_bytes()
+    # Keys are hashes: whoever uses the shop over HTTP, or decides about its audit, goes on after a
+    # restore.
+    for name in (KEYS_FILE, KEPT_FILE):
+        if (shop.path / name).exists():
+            small[name] = (shop.path / name).read_bytes()
     if pinned.trained is not None:
         small["TRAINED"] = _line({"model": pinned.trained})
     for name, data in small.items():

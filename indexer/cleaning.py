@@ -14,6 +14,7 @@ from pathlib import Path
 from indexer.catalogue_cleaning import clean_catalogue, needless_rows
 from indexer.needed import Needed, model_folders
 from indexer.shop import Shop
+from indexer.shown_photos import THUMBNAILS
 from indexer.versions import version_folders
 
 _HOUR = 3600.0  # seconds; what is written in one step takes milliseconds
@@ -52,9 +53,11 @@ def leftovers(shop: Shop) -> list[Leftover]:
         _kind("models that nothing names", _models(shop, needed), removable=needed.sure),
         _kind("index versions in the making", shop.indexes.glob(".*"), removable=True),
         _kind("caches of older trainings", _caches(shop, needed, stale=True), removable=True),
+        _kind("thumbnails of photos that are gone", _thumbnails(shop, shown=False), removable=True),
         *_needless(shop, needed),
         _kind("unknown things", _unknown(shop), removable=False),
         _kind("caches in use", _caches(shop, needed, stale=False), removable=False),
+        _kind("thumbnails in use", _thumbnails(shop, shown=True), removable=False),
     ]
     return [one for one in found if one.count]
 
@@ -108,7 +111,8 @@ def _orphans(shop: Shop) -> Iterator[Path]:
 
 def _drafts(shop: Shop) -> Iterator[Path]:
     """Yield what a crash has left of files that are written under a hidden name."""
-    for folder in (shop.path.glob, shop.photos.rglob, shop.cache.glob):
+    kept = shop.cache / THUMBNAILS
+    for folder in (shop.path.glob, shop.photos.rglob, shop.cache.glob, kept.rglob):
         for path in folder(".*.tmp"):
             if time.time() - path.stat().st_mtime > _HOUR:
                 yield path
@@ -127,6 +131,16 @@ def _caches(shop: Shop, needed: Needed, *, stale: bool) -> Iterator[Path]:
     for path in shop.cache.glob("[!.]*"):
         kind = path.name.partition("-")[0]
         if kind in _CACHES and _is_stale(path, kind, needed) == stale:
+            yield path
+
+
+def _thumbnails(shop: Shop, *, shown: bool) -> Iterator[Path]:
+    """Yield the small copies of photos that pages show, or those of all other photos."""
+    with shop.catalogue.frozen() as connection:
+        rows = connection.execute("SELECT content_hash FROM photos WHERE role = 'catalogue'")
+        known = {name for (name,) in rows}
+    for path in (shop.cache / THUMBNAILS).rglob("*.jpg"):
+        if not path.name.startswith(".") and (path.stem in known) == shown:
             yield path
 
 
@@ -150,7 +164,7 @@ def _unknown(shop: Shop) -> Iterator[Path]:
     for folder in (shop.models, shop.indexes):
         yield from (path for path in folder.glob("[!.]*") if path not in known)
     for path in shop.cache.glob("[!.]*"):
-        if path.name.partition("-")[0] not in _CACHES:
+        if path.name.partition("-")[0] not in _CACHES and path.name != THUMBNAILS:
             yield path
 
 

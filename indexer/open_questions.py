@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.apply_decisions import ApplyReport, apply_rows
-from indexer.audit_file import AuditRow, NumberedRow, read_audit, write_audit
+from indexer.audit_file import KEPT_FILE, AuditRow, NumberedRow, read_audit, write_audit
 from indexer.decisions import Verdict
 from indexer.shop import Shop
 from vsearch.errors import ShopError
-
-FILE = "audit.csv"
 
 
 def keep_questions(shop: Shop, rows: Sequence[AuditRow]) -> None:
@@ -82,7 +80,7 @@ def asked_photo(shop: Shop, content_hash: str) -> Path | None:
 
 
 def _file(shop: Shop) -> Path:
-    return shop.path / FILE
+    return shop.path / KEPT_FILE
 
 
 def _hashes(shop: Shop, item_key: int) -> set[str]:

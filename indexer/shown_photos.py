@@ -6,6 +6,8 @@ from pathlib import Path
 
 from indexer.database import Database
 
+THUMBNAILS = "thumbnails"  # the folder of small copies of them in a shop's cache
+
 _SHOWN = "FROM photos JOIN items USING (item_key) WHERE role = 'catalogue' AND state = 'ok'"
 
 

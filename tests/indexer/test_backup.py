@@ -87,10 +87,16 @@ def test_what_is_in_a_backup_and_what_is_not(shop: Shop, tmp_path: Path) -> None
     old = shop.current().index
     build(shop)
     unused = tiny_bundle(7).save(shop.models).name
+    for name in ("keys.json", "audit.csv", f"models/{shop.current().model}/report.html"):
+        (shop.path / name).write_text("{}")
     backup(shop, tmp_path / "b.tar")
     names = names_in(tmp_path / "b.tar")
     tops = {HEADER, LIST, "shop.toml", "catalogue.db", "CURRENT", "TRAINED"}
+    tops |= {"keys.json", "audit.csv"}
     assert tops == {name for name in names if "/" not in name}
+    assert f"models/{shop.current().model}/report.html" in names
+    restore(tmp_path / "b.tar", tmp_path / "again")
+    assert (tmp_path / "again" / "audit.csv").read_text() == "{}"
     folders = {"/".join(name.split("/")[:2]) for name in names if "/" in name}
     current = shop.current()
     assert {f"models/{current.model}", f"indexes/{current.index}"} < folders

@@ -131,6 +131,34 @@ def test_what_crashes_left_goes(shop: Shop) -> None:
     assert photo.exists()
 
 
+def test_what_servers_audits_and_evaluations_keep_is_known(shop: Shop) -> None:
+    model = shop.current().model
+    assert model is not None
+    kept = [shop.models / model / name for name in ("report.html", "gate.json")]
+    kept += [shop.path / "audit.csv", shop.path / "keys.json"]
+    for path in kept:
+        path.write_text("{}")
+    (name, *_) = shop.catalogue.shown_hashes([item.key for item in shop.catalogue.items()]).values()
+    shown, gone = (_thumbnail(shop, hashed) for hashed in (name[0], "0" * 64))
+    half = shown.with_name(f".{shown.name}.1-2.tmp")
+    half.write_bytes(b"half")
+    os.utime(half, (0, 0))
+    kinds = found(shop)
+    assert "unknown things" not in kinds
+    assert kinds["thumbnails in use"].paths == (shown,)
+    assert kinds["thumbnails of photos that are gone"].paths == (gone,)
+    assert {path for one in clean(shop) for path in one.paths} == {gone, half}
+    assert all(path.exists() for path in (*kept, shown))
+    assert sound(shop)
+
+
+def _thumbnail(shop: Shop, name: str) -> Path:
+    path = shop.cache / "thumbnails" / "384" / name[:2] / f"{name}.jpg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"small")
+    return path
+
+
 def test_what_is_not_known_is_told_and_stays(shop: Shop) -> None:
     lost = own_photo(shop, 50).path
     shop.cache.mkdir(exist_ok=True)

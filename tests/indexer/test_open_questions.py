@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.open_questions import FILE, asked_photo, decide, keep_questions, open_questions
+from indexer.audit_file import KEPT_FILE
+from indexer.open_questions import asked_photo, decide, keep_questions, open_questions
 from tests.indexer.decided_shop import DecidedShop
 from vsearch.errors import ManifestError, ShopError
 
@@ -70,6 +71,6 @@ def test_only_photos_that_are_asked_about_are_found(asked: DecidedShop) -> None:
 
 
 def test_a_damaged_file_is_told(asked: DecidedShop) -> None:
-    (asked.shop.path / FILE).write_text("what,is\nthis,file\n")
-    with pytest.raises(ManifestError, match=FILE):
+    (asked.shop.path / KEPT_FILE).write_text("what,is\nthis,file\n")
+    with pytest.raises(ManifestError, match=KEPT_FILE):
         open_questions(asked.shop)
