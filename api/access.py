@@ -6,6 +6,7 @@ checks it once more, so that no route is open because the gate did not know it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request, Security
@@ -17,6 +18,7 @@ from api.keys import ApiKey, Scope
 from api.problems import Kind, ProblemError
 from api.rate_limit import Allowance, RateLimit, household
 from api.settings import ServerSettings
+from api.shared_buckets import SharedBuckets
 
 Opening = Literal["public_search", "public_photos", "public_metrics"]
 
@@ -131,11 +133,21 @@ class RateLimits:
     addresses: RateLimit
 
     @classmethod
-    def of(cls, settings: ServerSettings) -> "RateLimits":
-        """Make those that the settings ask for."""
+    def of(cls, settings: ServerSettings, shared: Path | None = None) -> "RateLimits":
+        """Make those that the settings ask for.
+
+        Args:
+            settings: the settings.
+            shared: the folder in which several processes count together; None: this one is alone.
+        """
+
+        def limit(policy: str, rate: float, burst: int) -> RateLimit:
+            buckets = SharedBuckets(shared / f"{policy}.buckets") if shared else None
+            return RateLimit(policy, rate, burst, buckets)
+
         return cls(
-            RateLimit("key", settings.key_rate, settings.key_burst),
-            RateLimit("address", settings.rate_by_address, settings.address_burst),
+            limit("key", settings.key_rate, settings.key_burst),
+            limit("address", settings.rate_by_address, settings.address_burst),
         )
 
     def take(self, caller: Caller, tokens: float = 1) -> tuple[str, Allowance]:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -50,12 +51,15 @@ A key goes into `Authorization: Bearer KEY` or `X-API-Key: KEY`.
 """
 
 
-def create_app(settings: ServerSettings, load_network: LoadNetwork = load_warm) -> FastAPI:
+def create_app(
+    settings: ServerSettings, load_network: LoadNetwork = load_warm, shared: Path | None = None
+) -> FastAPI:
     """Make the application that serves one shop.
 
     Args:
         settings: which shop, and the limits.
         load_network: loads the model that is published.
+        shared: a folder in which several processes keep what they count together.
 
     Raises:
         ShopError: there is no such shop.
@@ -98,7 +102,7 @@ def create_app(settings: ServerSettings, load_network: LoadNetwork = load_warm) 
     )
     app.state.shop, app.state.live, app.state.settings = shop, live, settings
     app.state.pictures, app.state.explanations = Thumbnails(shop), explanations
-    app.state.metrics, app.state.rate_limits = counted, RateLimits.of(settings)
+    app.state.metrics, app.state.rate_limits = counted, RateLimits.of(settings, shared)
     app.state.readiness = Readiness(live, threading.Event())
     for group in GROUPS:
         app.include_router(group.router)

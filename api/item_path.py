@@ -65,7 +65,7 @@ class ItemPaths:
 
 def _as_sent(scope: Scope, before: str) -> str:
     """Return what follows `before` in a path as the client has encoded it."""
-    sent = scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "replace")
+    sent: str = scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "replace")
     *parts, rest = sent.split("/", before.count("/"))
     if unquote("/".join(parts)) + "/" == before:
         return rest

@@ -1,8 +1,8 @@
 """How many requests each key or address may make: a token bucket for each.
 
 A bucket holds up to `burst` tokens and gains `rate` a second; a request takes one. The headers
-that tell a client of it are those of draft-ietf-httpapi-ratelimit-headers-10. Every server process
-counts for itself.
+that tell a client of it are those of draft-ietf-httpapi-ratelimit-headers-10. The processes of one
+server take from the same buckets: `api.shared_buckets`.
 """
 
 import ipaddress
@@ -10,9 +10,67 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
 
 MOST_BUCKETS = 10_000  # a million strangers must not fill the memory
+
+Bucket = tuple[float, float]
+"""Tokens that were in it, and when: seconds of the clock."""
+
+
+class Buckets(AbstractContextManager["Buckets"], Protocol):
+    """Buckets by name; nobody else changes them while they are entered."""
+
+    def __len__(self) -> int: ...
+
+    def get(self, name: str) -> Bucket | None:
+        """Return a bucket; None where it is not known."""
+
+    def put(self, name: str, bucket: Bucket) -> None:
+        """Keep a bucket."""
+
+
+class OwnBuckets:
+    """Buckets of one process, of which those that were used last are kept.
+
+    A bucket that is given up was not used for longer than any of the others, so it is most likely
+    full again: forgetting it gives little away.
+
+    Args:
+        most: buckets.
+    """
+
+    def __init__(self, most: int = MOST_BUCKETS) -> None:
+        self._most = most
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def __enter__(self) -> "OwnBuckets":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def get(self, name: str) -> Bucket | None:
+        """Return a bucket; None where it is not known."""
+        return self._buckets.get(name)
+
+    def put(self, name: str, bucket: Bucket) -> None:
+        """Keep a bucket."""
+        self._buckets[name] = bucket
+        self._buckets.move_to_end(name)
+        while len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
 
 
 @dataclass(frozen=True)
@@ -33,15 +91,13 @@ class Allowance:
 
 
 class RateLimit:
-    """Buckets by name, of which those that were used last are kept.
-
-    A bucket that is given up was not used for longer than any of the others, so it is most likely
-    full again: forgetting it gives little away.
+    """What each name may still ask for.
 
     Args:
         policy: the name of this limit in headers.
         rate: tokens a second; 0: there is no limit.
         burst: tokens that a full bucket has.
+        buckets: where they are kept; by default in this process.
         clock: seconds, never going back.
     """
 
@@ -50,16 +106,13 @@ class RateLimit:
         policy: str,
         rate: float,
         burst: int,
+        buckets: Buckets | None = None,
         *,
-        most: int = MOST_BUCKETS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.policy, self.rate, self.burst = policy, rate, burst
-        self._most, self._clock = most, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, when
-
-    def __len__(self) -> int:
-        return len(self._buckets)
+        self._buckets: Buckets = OwnBuckets() if buckets is None else buckets
+        self._clock = clock
 
     def take(self, name: str, tokens: float = 1) -> Allowance:
         """Take tokens of a bucket, all or none.
@@ -69,16 +122,15 @@ class RateLimit:
         """
         if not self.rate:
             return Allowance(True, self.burst, 0, {})
-        now = self._clock()
-        held, since = self._buckets.pop(name, (float(self.burst), now))
-        held = min(self.burst, held + (now - since) * self.rate)
         needed = min(tokens, float(self.burst))
-        granted = held >= needed
-        if granted:
-            held -= tokens
-        self._buckets[name] = held, now
-        while len(self._buckets) > self._most:
-            self._buckets.popitem(last=False)
+        with self._buckets as buckets:
+            now = self._clock()
+            held, since = buckets.get(name) or (float(self.burst), now)
+            held = min(self.burst, held + (now - since) * self.rate)
+            granted = held >= needed
+            if granted:
+                held -= tokens
+            buckets.put(name, (held, now))
         wait = 0 if granted else max(1, math.ceil((needed - held) / self.rate))
         return self._told(granted, held, wait)
 

@@ -4,10 +4,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api import logs
-from api.long_lived import settle, share_interpreter
+from api.long_lived import settle
 from api.settings import ServerSettings
 from indexer.shop import Shop
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 SETTINGS_VARIABLE = "VSEARCH_SERVER"  # how a server process learns what its parent was told
+_SHARED_VARIABLE = "VSEARCH_SHARED"  # the folder in which several of them keep rate limits
 _COUNTS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client looks at it when it is imported
 
 
@@ -54,9 +56,9 @@ def make_app() -> "FastAPI":
 
     settings = ServerSettings.model_validate_json(os.environ[SETTINGS_VARIABLE])
     logs.configure(settings)
-    app = create_app(settings)
+    shared = os.environ.get(_SHARED_VARIABLE)
+    app = create_app(settings, shared=Path(shared) if shared else None)
     app.state.live.settled = settle
-    share_interpreter()
     return app
 
 
@@ -65,9 +67,17 @@ def _environment(settings: ServerSettings) -> Iterator[None]:
     """Tell the server processes their settings, and where several of them count together."""
     with ExitStack() as stack:
         stack.enter_context(_variable(SETTINGS_VARIABLE, settings.model_dump_json()))
-        if settings.workers > 1 and _COUNTS_VARIABLE not in os.environ:
-            folder = tempfile.TemporaryDirectory(prefix="vsearch-metrics-")
-            stack.enter_context(_variable(_COUNTS_VARIABLE, stack.enter_context(folder)))
+        if settings.workers > 1:
+            stack.enter_context(_folder_in(_SHARED_VARIABLE))
+            if _COUNTS_VARIABLE not in os.environ:
+                stack.enter_context(_folder_in(_COUNTS_VARIABLE))
+        yield
+
+
+@contextmanager
+def _folder_in(variable: str) -> Iterator[None]:
+    """Name a new folder in a variable, until the server ends."""
+    with tempfile.TemporaryDirectory(prefix="vsearch-") as folder, _variable(variable, folder):
         yield
 
 

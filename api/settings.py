@@ -96,13 +96,17 @@ class ServerSettings(BaseModel):
     )
     max_top_k: int = _set(200, LIMITS, "The most hits that one request may ask for.", ge=1)
     key_rate: float = _set(
-        100.0, LIMITS, "Requests a second for one key, on average; 0 is no limit.", ge=0
+        100.0,
+        LIMITS,
+        "Requests a second for one key, on average, of all workers together; 0 is no limit.",
+        ge=0,
     )
     key_burst: int = _set(200, LIMITS, "Requests at once for one key.", ge=1)
     address_rate: float | None = _set(
         None,
         LIMITS,
-        "Requests a second from one address without a key, on average; 0 is no limit.",
+        "Requests a second from one address without a key, on average, of all workers together; 0 "
+        "is no limit.",
         "5; no limit where searching is public by default",
         ge=0,
     )

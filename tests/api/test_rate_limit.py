@@ -1,8 +1,14 @@
 """Token buckets: who may ask how often."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from api.rate_limit import RateLimit, household
+from api.rate_limit import Buckets, OwnBuckets, RateLimit, household
+from api.shared_buckets import SharedBuckets
 
 
 class Clock:
@@ -19,8 +25,16 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_bucket_gives_its_burst_and_then_its_rate(clock: Clock) -> None:
-    limit = RateLimit("key", 2.0, 4, clock=clock)
+@pytest.fixture(params=["own", "shared"])
+def buckets(request: pytest.FixtureRequest, tmp_path: Path) -> Buckets:
+    """A hundred of them."""
+    if request.param == "own":
+        return OwnBuckets(100)
+    return SharedBuckets(tmp_path / "buckets", 100)
+
+
+def test_a_bucket_gives_its_burst_and_then_its_rate(clock: Clock, buckets: Buckets) -> None:
+    limit = RateLimit("key", 2.0, 4, buckets, clock=clock)
     assert [limit.take("a").granted for _ in range(6)] == [True] * 4 + [False] * 2
     assert limit.take("b").granted  # another's
     clock.now += 0.5
@@ -49,8 +63,8 @@ def test_a_refused_request_costs_nothing(clock: Clock) -> None:
     assert limit.take("a").granted
 
 
-def test_more_than_a_burst_is_a_debt(clock: Clock) -> None:
-    limit = RateLimit("key", 1.0, 4, clock=clock)
+def test_more_than_a_burst_is_a_debt(clock: Clock, buckets: Buckets) -> None:
+    limit = RateLimit("key", 1.0, 4, buckets, clock=clock)
     assert limit.take("a", 10).granted
     refused = limit.take("a")
     assert (refused.granted, refused.retry_after) == (False, 7)
@@ -59,19 +73,51 @@ def test_more_than_a_burst_is_a_debt(clock: Clock) -> None:
 
 
 def test_no_rate_is_no_limit() -> None:
-    limit = RateLimit("key", 0.0, 1)
+    buckets = OwnBuckets()
+    limit = RateLimit("key", 0.0, 1, buckets)
     told = [limit.take("a") for _ in range(100)]
     assert all(one.granted and not one.headers for one in told)
-    assert len(limit) == 0
+    assert len(buckets) == 0
 
 
-def test_the_buckets_of_a_million_strangers_do_not_fill_the_memory(clock: Clock) -> None:
-    limit = RateLimit("address", 1.0, 2, most=100, clock=clock)
+def test_the_buckets_of_a_million_strangers_do_not_fill_the_memory(
+    clock: Clock, buckets: Buckets
+) -> None:
+    limit = RateLimit("address", 1.0, 2, buckets, clock=clock)
     for number in range(5000):
+        clock.now += 1e-6
         limit.take(f"stranger {number}")
         limit.take("regular")
-        assert len(limit) <= 100
+    assert 50 < len(buckets) <= 104
     assert not limit.take("regular").granted  # not forgotten, as it was used just now
+
+
+def test_processes_take_from_the_same_buckets(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from api.rate_limit import RateLimit;"
+        "from api.shared_buckets import SharedBuckets;"
+        "limit = RateLimit('key', 1e-6, 500, SharedBuckets(Path(sys.argv[1])));"
+        "print(sum(limit.take('a').granted for _ in range(400)))"
+    )
+    file = str(tmp_path / "buckets")
+    command = [sys.executable, "-c", program, file]
+    asking = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    granted = [int(one.communicate(timeout=60)[0]) for one in asking]
+    assert sum(granted) == 500
+    assert not RateLimit("key", 1e-6, 500, SharedBuckets(Path(file))).take("a").granted
+    assert RateLimit("key", 1e-6, 500, SharedBuckets(Path(file))).take("b").granted
+
+
+def test_buckets_of_a_process_that_was_killed_are_free_again(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from api.shared_buckets import SharedBuckets;"
+        "SharedBuckets(Path(sys.argv[1])).__enter__(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    file = tmp_path / "buckets"
+    killed = subprocess.run([sys.executable, "-c", program, str(file)], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert RateLimit("key", 1.0, 1, SharedBuckets(file)).take("a").granted
 
 
 @pytest.mark.parametrize(
