@@ -287,13 +287,13 @@ def few_photos(curve: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
         (
             one["photos"] or "all",
             one["late"],
-            f"{one['late_low']:.3f} to {one['late_high']:.3f}",
+            f"{one['late_low']:.3f} to {one['late_high']:.3f}" if one["draws"] > 1 else "",
             one["others"],
             one["all"],
         )
         for one in curve
     ]
-    header = ("photos a new label", "top1 of these", "over draws", "of the others", "of all")
+    header = ("photos a new label", "top1 of these", "of each draw", "of the others", "of all")
     return [listing(header, rows)] if rows else []
 
 

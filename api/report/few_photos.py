@@ -49,7 +49,7 @@ def few_photos_section(curve: Sequence[Shot]) -> Markup | None:
             "div",
             figure(None, plot.svg(_title(curve)), None),
             table_of(
-                ("Photos a label", "New labels right", "Other labels right", "All right"),
+                ("Photos each", "New labels", "Other labels", "All labels"),
                 [_row(one) for one in curve],
             ),
             class_="beside",
