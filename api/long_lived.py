@@ -1,17 +1,6 @@
 """What a process does that loads much once and then answers for weeks."""
 
 import gc
-import sys
-
-# The thread that runs the network asks for the interpreter a few times a pass, and Python lets
-# whoever has it keep it for 5 ms: half a pass. Classifications a second, 32 shoppers on 2 busy
-# cores, means of four runs in turn: 58 with 5 ms, 67 with 0.5 ms, 77 with 0.1 ms.
-SWITCH_SECONDS = 0.0005
-
-
-def share_interpreter() -> None:
-    """Let threads that wait for the interpreter have it sooner, in this process."""
-    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def settle() -> None:

@@ -1,3 +1,5 @@
+import threading
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,3 +45,16 @@ def test_any_number_of_photos_compiles_at_most_three_programs() -> None:
 def test_pixels_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected pixels"):
         buckets.run(lambda pixels: (), np.zeros(shape, np.uint8))
+
+
+def test_passes_under_way_at_once_answer_in_the_order_of_the_photos() -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def forward(pixels: np.ndarray) -> list[jax.Array]:
+        if len(pixels) == 2:
+            both.wait()  # passes one after another would never get here together
+        return [jnp.asarray(pixels[:, 0, 0, 0], jnp.float32)]
+
+    pixels = np.arange(9, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    (values,) = buckets.run(forward, pixels, (1, 2))
+    np.testing.assert_array_equal(values, np.arange(9))
