@@ -21,7 +21,7 @@ class Shown:
     """
 
     def __init__(self, shop: Shop, root_path: str) -> None:
-        self._catalogue = shop.catalogue
+        self._kept = shop.kept
         self._root_path = root_path
 
     def items(self, items: Sequence[Item]) -> list[ItemDocument]:
@@ -31,7 +31,7 @@ class Shown:
     def hits(self, groups: Sequence[Group]) -> list[HitDocument]:
         """Describe hits, each with its variants."""
         told = self._told([group.hit.item for group in groups])
-        views = self._catalogue.photos_by_key([group.hit.photo_key for group in groups])
+        views = self._kept.photos([group.hit.photo_key for group in groups])
         return [
             HitDocument(
                 **item,
@@ -43,7 +43,7 @@ class Shown:
         ]
 
     def _told(self, items: Sequence[Item]) -> list[dict[str, Any]]:
-        photos = self._catalogue.shown_hashes([item.key for item in items])
+        photos = self._kept.shown_hashes([item.key for item in items])
         return [self._item(item, photos.get(item.key, [])) for item in items]
 
     def _item(self, item: Item, photos: Sequence[str]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def same_photo(shop: Shop, data: bytes, hits: Sequence[SearchHit]) -> SamePhoto 
     if not near:
         return None
     own = _look(shop, data)
-    photos = shop.catalogue.photos_by_key([hit.photo_key for hit in near])
+    photos = shop.kept.photos([hit.photo_key for hit in near])
     looks = _looks_of(shop, photos.values())
     for hit in near:
         photo = photos.get(hit.photo_key)

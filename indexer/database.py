@@ -97,6 +97,20 @@ class Database:
         with self.frozen() as connection, self._reading_through(connection):
             yield connection
 
+    @contextmanager
+    def some_moment(self) -> Iterator[bool]:
+        """Let this thread read in the moment or transaction that it has open, or else in one.
+
+        Yields:
+            Whether all that it sees is committed: not so within its own transaction.
+        """
+        bound: sqlite3.Connection | None = getattr(self._bound, "connection", None)
+        if bound is not None:
+            yield bound is not self._own().writer
+            return
+        with self.moment():
+            yield True
+
     def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         connection: sqlite3.Connection | None = getattr(self._bound, "connection", None)
         with _told(self.path):

@@ -47,7 +47,7 @@ class LiveItems(dict[int, Item | None]):
         new = sorted({key for key in keys if key not in self})
         if not new:
             return
-        known = self._shop.catalogue.get_many(new)
+        known = self._shop.kept.items(new)
         for key in new:
             item = known.get(key)
             self[key] = item if item is not None and item.state == "ok" else None

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from indexer.catalogue import Catalogue
 from indexer.index_plan import RECALL
+from indexer.kept_items import KeptItems
 from indexer.live_columns import LiveColumns
 from indexer.settings_schema import SCHEMA, upgrade
 from vsearch import images
@@ -209,6 +210,11 @@ class Shop:
     def columns(self) -> LiveColumns:
         """The items' attributes and categories in memory, which filters and facets read."""
         return LiveColumns(self.catalogue)
+
+    @cached_property
+    def kept(self) -> KeptItems:
+        """What answers tell of items, in memory for as long as the catalogue does not change."""
+        return KeptItems(self.catalogue)
 
     def current(self) -> Current:
         """Return the pair of model and index that serves.
