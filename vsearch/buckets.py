@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -22,6 +23,8 @@ ELSEWHERE = (1, 8, 32)
 # GPU's queue keeps it busy by itself.
 AT_ONCE_ON_CPU = 2
 
+Batch = tuple[int, int, int]
+Result = TypeVar("Result")
 Forward = Callable[[NDArray[np.uint8]], Sequence[jax.Array]]
 
 
@@ -39,7 +42,7 @@ def passes_at_once() -> int:
     return min(AT_ONCE_ON_CPU, os.cpu_count() or 1)
 
 
-def plan(photos: int, sizes: Sequence[int] | None = None) -> list[tuple[int, int, int]]:
+def plan(photos: int, sizes: Sequence[int] | None = None) -> list[Batch]:
     """Return (start, stop, batch size) of the batches that hold `photos` photos.
 
     Full batches of the largest size, then the smallest size that holds the rest.
@@ -79,7 +82,7 @@ def run(
             f"expected pixels (n ≥ 1, size, size, 3) uint8, got {pixels.shape} {pixels.dtype}"
         )
 
-    def one(part: tuple[int, int, int]) -> list[NDArray[np.float32]]:
+    def one(part: Batch) -> list[NDArray[np.float32]]:
         start, stop, size = part
         batch = pixels[start:stop]
         if len(batch) < size:
@@ -87,14 +90,21 @@ def run(
             batch = np.concatenate([batch, padding])
         return [np.asarray(array)[: stop - start] for array in forward(batch)]
 
-    batches = plan(len(pixels), sizes)
-    passes = _threads() if len(batches) > 1 else None
-    results = map(one, batches) if passes is None else passes.map(one, batches)
+    results = _at_once(one, plan(len(pixels), sizes))
     return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
 
+def _at_once(one: Callable[[Batch], Result], batches: Sequence[Batch]) -> list[Result]:
+    """Return what each batch gives, `passes_at_once()` of them under way."""
+    ways = min(passes_at_once(), len(batches))
+    if ways < 2:
+        return [one(batch) for batch in batches]
+    # Each thread has its share from the start: to hand out every pass would cost a tenth of it.
+    shares = _threads().map(lambda way: [one(batch) for batch in batches[way::ways]], range(ways))
+    found = [iter(share) for share in shares]
+    return [next(found[i % ways]) for i in range(len(batches))]
+
+
 @cache
-def _threads() -> ThreadPoolExecutor | None:
-    """Return what lets several passes be under way; None where one keeps the device busy."""
-    at_once = passes_at_once()
-    return ThreadPoolExecutor(at_once, thread_name_prefix="pass") if at_once > 1 else None
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(passes_at_once(), thread_name_prefix="pass")
