@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.filter_syntax import Filter, fields_of
+from indexer.filter_syntax import Filter, fields_of, within
 from indexer.filters import parse_filter
 from indexer.records import Item
-from indexer.row_mask import within
 from indexer.shop import Shop
 from vsearch.taxonomy import CategoryPath
 

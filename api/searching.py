@@ -17,9 +17,8 @@ from api.schemas.asking import ALL_FACETS, ExplainAsked, SearchAsked
 from api.schemas.facets import FacetDocument, facet_documents
 from api.shown import Shown
 from indexer.facets import facets
-from indexer.filter_syntax import fields_of
+from indexer.filter_syntax import fields_of, within
 from indexer.grouping import Group
-from indexer.row_mask import within
 from indexer.search import Searcher, SearchHit, SearchResult
 from vsearch.errors import CategoryError, FilterError, ShopError, VsearchError
 from vsearch.images import Crop

@@ -15,7 +15,6 @@ from vsearch.taxonomy import CategoryPath, format_path, is_within
 
 EditKind = Literal["rename", "move", "merge", "retire", "split"]
 KINDS: tuple[EditKind, ...] = get_args(EditKind)
-NOTHING: Mapping[str, CategoryPath] = {}
 
 
 @dataclass(frozen=True)

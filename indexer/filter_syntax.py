@@ -8,7 +8,7 @@ a colour and `colour != 'red'` leaves them out.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,6 +108,20 @@ def any_of(first: Filter, *others: Filter) -> Filter:
     """Join filters by `or`."""
     parts = [p for f in (first, *others) for p in (f.parts if isinstance(f, Or) else (f,))]
     return Or(tuple(parts)) if others else first
+
+
+def within(subtrees: Iterable[CategoryPath], wanted: Filter | None = None) -> Filter | None:
+    """Return the filter that also asks for items within any of the subtrees; none: no further ask.
+
+    Args:
+        subtrees: paths of categories; an item is found by its primary and by its further paths.
+        wanted: what else is asked for.
+    """
+    paths = tuple(subtrees)
+    if not paths:
+        return wanted
+    inside = Predicate(CATEGORY, "within", paths)
+    return inside if wanted is None else all_of(inside, wanted)
 
 
 def predicates(wanted: Filter) -> Iterator[Predicate]:

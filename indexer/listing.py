@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.filter_syntax import CATEGORY, Field, Filter, fields_of
+from indexer.filter_syntax import CATEGORY, Field, Filter, fields_of, within
 from indexer.item_columns import ItemColumns
 from indexer.records import Item
-from indexer.row_mask import within
 from indexer.shop import Shop
 from vsearch.errors import ShopError
 from vsearch.taxonomy import CategoryPath

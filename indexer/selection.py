@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.delta import Delta
-from indexer.filter_syntax import CATEGORY, Field, Filter, fields_of
+from indexer.filter_syntax import CATEGORY, Field, Filter, fields_of, within
 from indexer.item_columns import ItemColumns
 from indexer.live_columns import LiveColumns
 from indexer.live_rows import LiveRows
 from indexer.moments import Moment
-from indexer.row_mask import RowMask, within
 from indexer.vector_index import RowRange
 from indexer.versions import IndexVersion
 from vsearch.taxonomy import CategoryPath, is_within
@@ -63,9 +62,10 @@ def asked_fields(
 
 
 def _of_mask(mask: NDArray[np.bool_], delta: NDArray[np.int64]) -> Selection:
-    bounds = RowMask(mask).bounds  # ascending
-    hull = ((int(bounds[0, 0]), int(bounds[-1, 1])),) if len(bounds) else ()
-    return Selection(hull, mask, int(np.count_nonzero(mask)), delta)
+    count = int(np.count_nonzero(mask))
+    # From the first to the last; each is found without looking at what lies between.
+    hull = ((int(mask.argmax()), len(mask) - int(mask[::-1].argmax())),) if count else ()
+    return Selection(hull, mask, count, delta)
 
 
 class RowSelector:

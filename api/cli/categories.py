@@ -250,16 +250,16 @@ def _edit(
 
 def _done(report: "EditReport") -> RenderableType:
     """Return what an edit did, as people see it."""
+    from vsearch.taxonomy import format_path
+
     edit = report.edit.to_json()
-    told = report.to_json()["parts"]
-    parts = dict(told) if isinstance(told, Mapping) else {}
     rows: list[tuple[str, object]] = [
         ("undone" if report.undone else "done", f"{edit['kind']} (edit {edit['number']})"),
         ("category", edit["from"]),
     ]
     if edit["to"] is not None:
         rows.append(("  is now" if not report.undone else "  was", edit["to"]))
-    rows += [(f"  {path}", f"{count:,} items") for path, count in parts.items()]
+    rows += [(f"  {format_path(path)}", f"{n:,} items") for path, n in report.parts.items()]
     rows += [("items", report.items)]
     if report.removed:
         rows.append(("items deleted", report.removed))

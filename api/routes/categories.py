@@ -18,8 +18,7 @@ from api.schemas.facets import (
     field_name,
 )
 from indexer.facets import CategoryFacet, facets
-from indexer.filter_syntax import CATEGORY, fields_of
-from indexer.row_mask import within
+from indexer.filter_syntax import CATEGORY, fields_of, within
 
 router = APIRouter(
     prefix="/v1",
