@@ -1,11 +1,11 @@
 """From what a person types to an edit of the category tree that can be made, or words why not."""
 
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.category_edits_paths import CategoryEdit, EditedPaths
 from indexer.columns import read_category
+from indexer.labels import compared_name
 from vsearch.errors import CategoryError
 from vsearch.taxonomy import CategoryPath, Taxonomy, ancestors, format_path, is_within
 
@@ -180,7 +180,7 @@ class Tree:
             if new in self.taxonomy.paths:
                 continue
             for other in self.taxonomy.children(new[:-1]):
-                if other != leaving and alike(other[-1], new[-1]):
+                if other != leaving and compared_name(other[-1]) == compared_name(new[-1]):
                     raise CategoryError(
                         f"“{new[-1]}” differs from “{format_path(other)}” only in case or spaces: "
                         "take that one, or another name"
@@ -213,15 +213,6 @@ def read_path(text: str) -> CategoryPath:
     except ValueError as error:
         told = "it has no name" if "has no category" in str(error) else str(error)
         raise CategoryError(f"“{text}” is no category: {told}") from error
-
-
-def alike(one: str, other: str) -> bool:
-    """Say whether two names differ only in case, spaces, or in how their letters are written."""
-    return _folded(one) == _folded(other)
-
-
-def _folded(name: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def listed(names: Collection[str], most: int = 5) -> str:

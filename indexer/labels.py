@@ -1,5 +1,6 @@
 """What the labels of an item are, for a model whose labels come from columns of the catalogue."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from indexer.records import Item, Value
@@ -73,3 +74,8 @@ def reads_as_boolean(names: set[str]) -> bool:
 
 def _is_true(name: str) -> bool:
     return name.casefold() in _TRUE
+
+
+def compared_name(name: str) -> str:
+    """Return a name as it is compared: without regard to case, spaces and ways to write letters."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.labels import all_of, labels_of
+from indexer.labels import all_of, compared_name, labels_of
 from indexer.shop import Shop
 from indexer.training_data import training_data
 from vsearch.bundle import Bundle
@@ -95,17 +95,12 @@ def photos_of(
     return found
 
 
-def folded(name: str) -> str:
-    """Return a label as it is compared: without regard to case and spaces."""
-    return "".join(name.split()).casefold()
-
-
 def _alike(labels: Iterable[Label], fresh: Sequence[Label]) -> dict[str, str]:
     """Return the labels that are another one but for case or spaces, with reasons."""
-    seen = {folded(label.name): label.name for label in labels}
+    seen = {compared_name(label.name): label.name for label in labels}
     found: dict[str, str] = {}
     for label in fresh:
-        other = seen.setdefault(folded(label.name), label.name)
+        other = seen.setdefault(compared_name(label.name), label.name)
         if other != label.name:
             found[label.name] = (
                 f"it differs from “{other}” only in case or spaces: write both alike in the "

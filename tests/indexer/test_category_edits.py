@@ -254,6 +254,7 @@ def test_a_split_may_leave_items_and_go_to_siblings(shop: Shop, tmp_path: Path) 
         (lambda shop: edits.rename(shop, "Apple", "Pear"), "there is a “Fruit > Pear” already"),
         (lambda shop: edits.rename(shop, "Apple", " pEAR"), "only in case or spaces"),
         (lambda shop: edits.rename(shop, "Apple", "P e a r"), "only in case or spaces"),
+        (lambda shop: edits.rename(shop, "Apple", "Ｐear"), "only in case or spaces"),
         (lambda shop: edits.rename(shop, "Apple", "x" * 760), "characters, at most 750"),
         (lambda shop: edits.rename(shop, "Apple", "a\x07b"), "control characters"),
         (lambda shop: edits.move(shop, "Fruit", "Apple"), "is or lies within itself"),

@@ -136,6 +136,7 @@ def test_photos_that_no_build_has_embedded_are(shop: Shop) -> None:
 
 
 def test_bad_labels_are_named_and_the_rest_goes_on(shop: Shop) -> None:
+    add(shop, {"wide": (("Ｆruit", "Pear"), [204])})
     add(shop, {"alike": (("fruit", "PEAR "), [201]), "milk": (("dairy", "milk"), [202])})
     item = shop.catalogue.get("old-0")
     assert item is not None
@@ -151,7 +152,7 @@ def test_bad_labels_are_named_and_the_rest_goes_on(shop: Shop) -> None:
         NAMES[1],
     ]  # embedded before it went
     told = {one.label: one for one in report.problems if not one.added}
-    assert set(told) == {"fruit > PEAR ", "dairy > milk", "Bare"}
+    assert set(told) == {"fruit > PEAR ", "Ｆruit > Pear", "dairy > milk", "Bare"}
     assert "differs from “Fruit > Pear” only in case or spaces" in told["fruit > PEAR "].reason
     assert "differs from “Dairy > Milk”" in told["dairy > milk"].reason
     assert "none of its 1 item (bare) has a photo of split train" in told["Bare"].reason
