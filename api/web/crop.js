@@ -1,51 +1,65 @@
 // A rectangle on the photo, drawn with mouse, finger or keys; fractions of the photo, 0 to 1.
 
+import sheet from "./crop-style.js";
 import { h } from "./dom.js";
 
 const LEAST = 0.06; // of a side
 const STEP = 0.02; // of an arrow key
 const CORNERS = [["left", "top"], ["right", "top"], ["left", "bottom"], ["right", "bottom"]];
 const WHOLE = { x: 0, y: 0, width: 1, height: 1 };
+export const CROP_TEXTS = {
+  photo: "Your photo",
+  frame: "crop rectangle",
+  part: "The part of the photo that is searched with. Arrow keys move it, with shift they make it " +
+    "larger or smaller, Escape takes the whole photo.",
+  whole: "Use the whole photo",
+  hint: "Drag a rectangle around the product",
+};
+/** Return a crop as the API takes it. */
+export const cropText = ({ x, y, width, height }) => [x, y, width, height].map((part) => part.toFixed(4)).join(",");
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 export class Cropper {
   /**
    * @param place the figure that shows the photo.
    * @param changed called with the new crop, null for the whole photo, when it was let go.
+   * @param said what it says, as CROP_TEXTS.
    */
-  constructor(place, changed) {
-    this.place = place;
-    this.changed = changed;
+  constructor(place, changed, said = CROP_TEXTS) {
+    Object.assign(this, { place, changed, said });
     this.box = { ...WHOLE };
   }
 
   /**
    * Show a photo.
-   * @param photo `url`, `width` and `height` in pixels, `crop` as it was or null.
+   * @param photo `url` or, where a page's policy shows none, a `canvas`; `width` and `height` in
+   *   pixels, `crop` as it was or null.
    */
-  show({ url, width, height, crop }) {
+  show({ url, canvas = null, width, height, crop }) {
+    const root = this.place.getRootNode();
+    if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
     clearTimeout(this.told);
     this.held = null;
     this.box = crop ? { ...crop } : { ...WHOLE };
     this.dim = h("div", { class: "crop-dim" });
     this.shade = h("div", { class: "crop-shade", onpointerdown: (event) => this.draw(event) }, this.dim);
     this.frame = h("div", {
-      class: "crop-box", role: "group", tabindex: "0", "aria-roledescription": "crop rectangle",
-      "aria-label": "The part of the photo that is searched with. Arrow keys move it, with shift " +
-        "they make it larger or smaller, Escape takes the whole photo.",
+      class: "crop-box", role: "group", tabindex: "0", "aria-roledescription": this.said.frame,
+      "aria-label": this.said.part,
       onpointerdown: (event) => this.move(event),
       onkeydown: (event) => this.key(event),
     }, CORNERS.map((corner) => h("span", {
       class: `crop-handle ${corner.join(" ")}`, onpointerdown: (event) => this.stretch(event, corner),
     })));
-    this.reset = h("button", { class: "link", type: "button", onclick: () => this.let(WHOLE) }, "Use the whole photo");
-    this.hint = h("span", {}, "Drag a rectangle around the product");
+    this.reset = h("button", { class: "link", type: "button", onclick: () => this.let(WHOLE) }, this.said.whole);
+    this.hint = h("span", {}, this.said.hint);
     const size = width ? { width, height } : {};
     const unseen = () => this.place.replaceChildren(
       h("p", { class: "unseen" }, "This browser cannot show the photo; the shop looks at it all the same."));
     this.place.replaceChildren(
       h("div", { class: "crop-photo", "--ratio": width ? width / height : 1 },
-        h("img", { src: url, alt: "Your photo", draggable: "false", onerror: unseen, ...size }), this.shade, this.frame),
+        canvas ?? h("img", { src: url, alt: this.said.photo, draggable: "false", onerror: unseen, ...size }),
+        this.shade, this.frame),
       h("figcaption", {}, this.hint, this.reset),
     );
     this.lay();
@@ -73,7 +87,7 @@ export class Cropper {
   }
 
   let(box) {
-    if (this.reset === document.activeElement) this.frame.focus(); // the button goes
+    if (this.reset === this.place.getRootNode().activeElement) this.frame.focus(); // the button goes
     this.box = { ...box };
     this.lay();
     this.changed(this.crop);
@@ -142,7 +156,10 @@ export class Cropper {
   key(event) {
     const steps = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
     const step = steps[event.key];
-    if (event.key === "Escape" && this.crop) this.let(WHOLE);
+    if (event.key === "Escape" && this.crop) {
+      event.preventDefault(); // a dialog around it stays open
+      this.let(WHOLE);
+    }
     if (!step) return;
     event.preventDefault();
     const box = { ...this.box };

@@ -32,7 +32,7 @@ export const byId = (id) => document.getElementById(id);
 
 /** Show something anew, and leave the focus where it was: on what has the same `data-key`. */
 export function keepFocus(place, render) {
-  const held = document.activeElement;
+  const held = place.getRootNode().activeElement; // of the document, or of a shadow's root
   const key = place.contains(held) ? held.dataset.key : null;
   render();
   if (!key) return;
@@ -50,11 +50,12 @@ export function toast(text) {
 }
 
 /** Return a probability as people read it: 93%, but never 100 % for what is not certain. */
-export function percent(share) {
+export function percent(share, lang = "en") {
+  const told = (hundredths) => (hundredths / 100).toLocaleString(lang, { style: "percent" });
   const rounded = Math.round(100 * share);
-  if (rounded >= 100 && share < 1) return "> 99%";
-  if (rounded <= 0 && share > 0) return "< 1%";
-  return `${rounded}%`;
+  if (rounded >= 100 && share < 1) return `> ${told(99)}`;
+  if (rounded <= 0 && share > 0) return `< ${told(1)}`;
+  return told(rounded);
 }
 
 const NUMBER = new Intl.NumberFormat();

@@ -2,7 +2,7 @@
 
 import { ask, giveUp, superseded } from "./api.js";
 import { Asked } from "./asked.js";
-import { Cropper } from "./crop.js";
+import { Cropper, cropText } from "./crop.js";
 import { byId, h, plural, toast } from "./dom.js";
 import { showChosen, showFacets, showTree } from "./filters.js";
 import { titleOf } from "./goods.js";
@@ -66,10 +66,7 @@ const hitsQuery = () => [
 async function byPhoto() {
   const form = new FormData();
   form.append("photo", photo.blob, "photo.jpg");
-  if (photo.crop) {
-    const { x, y, width, height } = photo.crop;
-    form.append("crop", [x, y, width, height].map((part) => part.toFixed(4)).join(","));
-  }
+  if (photo.crop) form.append("crop", cropText(photo.crop));
   for (const [name, value] of [...filterQuery(), ["text", asked.text], ...hitsQuery()]) {
     if (value) form.append(name, value);
   }

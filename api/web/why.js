@@ -1,6 +1,7 @@
 // Why: the photo and an item with the places marked that make them alike, or that speak for a label.
 
 import { ask, giveUp, superseded } from "./api.js";
+import { cropText } from "./crop.js";
 import { byId, h, percent } from "./dom.js";
 import { titleOf } from "./goods.js";
 
@@ -22,7 +23,7 @@ export async function showWhy(photo, crop, item, named) {
   const form = new FormData();
   form.append("photo", photo, "photo.jpg");
   form.append("item_id", item.item_id);
-  if (crop) form.append("crop", [crop.x, crop.y, crop.width, crop.height].join(","));
+  if (crop) form.append("crop", cropText(crop));
   try {
     const told = await ask("v1/explain", { body: form, kind: KIND });
     body.replaceChildren(...figures(told, named));

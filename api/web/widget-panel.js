@@ -1,14 +1,16 @@
 // The panel that the widget opens: a photo in, the items that look like it out.
 
 import { absolute, ask, giveUp, sized, superseded } from "./api.js";
-import { h, keepFocus, percent, plural } from "./dom.js";
+import { Cropper, cropText } from "./crop.js";
+import { h, keepFocus, percent } from "./dom.js";
 import { lastOf, linkOf, priceOf, titleOf } from "./goods.js";
 import { imageOf, prepared } from "./photo.js";
 import sheet from "./widget-style.js";
+import { problemOf, textsOf } from "./widget-texts.js";
 
 const CHIPS = 4;
 const LEAST = 0.05; // a probability that is shown
-const SIDE = 208; // pixels of the photo as it is shown
+const SIDE = 560; // pixels of the longer side of the photo as it is shown
 let made = 0;
 
 export class Panel {
@@ -18,11 +20,12 @@ export class Panel {
    * @param options the script's `data-…`; see widget.js.
    */
   constructor(host, root, options) {
-    Object.assign(this, { host, options, kind: `widget ${++made}` });
+    Object.assign(this, { host, options, kind: `widget ${++made}`, said: textsOf(host.lang, options) });
     this.within = (options.category ?? "").split("|").map((path) => path.trim()).filter(Boolean);
     this.chosen = null; // a category among those of the photo
     this.picked = 0;
     this.blob = null;
+    this.crop = null; // the part of the photo that is searched with; null: all of it
     this.build(root);
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
     root.append(this.dialog);
@@ -30,17 +33,22 @@ export class Panel {
 
   build(root) {
     const choose = () => this.file.click();
+    const { said } = this;
     this.file = h("input", {
-      type: "file", accept: "image/*", hidden: true, "aria-label": "Photo",
+      type: "file", accept: "image/*", hidden: true, "aria-label": said.file,
       onchange: () => { this.search(this.file.files[0]); this.file.value = ""; },
     });
     this.drop = h("div", { class: "drop" },
-      h("p", {}, "Drop a photo here, paste one, or choose a file."),
-      h("button", { class: "primary", type: "button", autofocus: true, onclick: choose }, "Choose a photo"));
-    this.canvas = h("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "Your photo" });
+      h("p", {}, said.drop),
+      h("button", { class: "primary", type: "button", autofocus: true, onclick: choose }, said.choose));
+    this.figure = h("figure", { class: "cropper" });
+    this.cropper = new Cropper(this.figure, (crop) => {
+      Object.assign(this, { crop, chosen: null });
+      this.ask(1);
+    }, said);
     this.seen = h("div", { "aria-live": "polite" });
-    this.asked = h("div", { class: "asked", hidden: true }, this.canvas, this.seen,
-      h("button", { class: "plain", type: "button", onclick: choose }, "Another photo"));
+    this.asked = h("div", { class: "asked", hidden: true }, this.figure, h("div", {}, this.seen,
+      h("button", { class: "plain", type: "button", onclick: choose }, said.another)));
     this.told = h("p", { class: "told", role: "status" });
     this.bad = h("div", { class: "bad", role: "alert" });
     this.list = h("ul", {});
@@ -59,9 +67,9 @@ export class Panel {
       },
     },
     h("div", { class: "head" },
-      h("h2", { id: "title" }, this.options.title || "Search by photo"),
-      h("button", { class: "close", type: "button", "aria-label": "Close", onclick: () => this.close() }, "×")),
-    h("div", { class: "body", tabindex: "0", role: "region", "aria-label": "Photo and results" },
+      h("h2", { id: "title" }, said.title),
+      h("button", { class: "close", type: "button", "aria-label": said.close, onclick: () => this.close() }, "×")),
+    h("div", { class: "body", tabindex: "0", role: "region", "aria-label": said.results },
       this.file, this.drop, this.asked, this.told, this.bad, this.list, this.more));
     // Paste goes to what has the focus; a panel just opened may have none of its own.
     document.addEventListener("paste", (event) => {
@@ -91,34 +99,38 @@ export class Panel {
     const turn = ++this.picked;
     const { blob } = await prepared(file);
     if (turn !== this.picked) return;
-    Object.assign(this, { blob, chosen: null });
+    Object.assign(this, { blob, chosen: null, crop: null });
     this.drop.hidden = true;
     this.asked.hidden = false;
     this.list.replaceChildren();
-    this.seen.replaceChildren(h("p", { class: "best" }, "Looking …"));
+    this.seen.replaceChildren(h("p", { class: "best" }, this.said.looking));
     this.show(blob);
     await this.ask(1);
   }
 
+  /** Show the photo, on a canvas: the host's policy may allow no picture but the shop's. */
   async show(blob) {
-    const context = this.canvas.getContext("2d");
-    context.clearRect(0, 0, SIDE, SIDE);
+    this.figure.hidden = true;
+    let image;
     try {
-      const image = await createImageBitmap(blob);
-      if (blob !== this.blob) return;
-      const scale = SIDE / Math.min(image.width, image.height);
-      const [width, height] = [image.width * scale, image.height * scale];
-      context.drawImage(image, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
-      image.close();
-      this.canvas.hidden = false;
+      image = await createImageBitmap(blob);
     } catch {
-      this.canvas.hidden = true; // the shop can read what this browser cannot
+      return; // the shop can read what this browser cannot
     }
+    const scale = Math.min(1, SIDE / Math.max(image.width, image.height));
+    const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
+    const canvas = h("canvas", { width, height, role: "img", "aria-label": this.said.photo });
+    canvas.getContext("2d").drawImage(image, 0, 0, width, height);
+    image.close();
+    if (blob !== this.blob) return;
+    this.cropper.show({ canvas, width, height, crop: null });
+    this.figure.hidden = false;
   }
 
   async ask(page) {
     const form = new FormData();
     form.append("photo", this.blob, "photo.jpg");
+    if (this.crop) form.append("crop", cropText(this.crop));
     for (const path of this.chosen ? [this.chosen] : this.within) form.append("category", path);
     if (this.options.where) form.append("where", this.options.where);
     if ("group" in this.options) form.append("group", "group_id");
@@ -137,8 +149,10 @@ export class Panel {
 
   answer(answer) {
     this.list.setAttribute("aria-busy", "false");
+    const { one, found, nothing } = this.said;
+    const count = answer.total.toLocaleString(this.host.lang);
     this.told.textContent = answer.total
-      ? `${plural(answer.total, "item", "items")}, the most similar first` : "Nothing was found.";
+      ? (answer.total === 1 ? one : found).replace("{count}", count) : nothing;
     keepFocus(this.seen, () => this.seen.replaceChildren(...this.described(answer)));
     const items = answer.hits.map((item) => this.item(item));
     if (answer.page === 1) this.list.replaceChildren(...items);
@@ -150,7 +164,7 @@ export class Panel {
         await this.ask(answer.page + 1);
         this.list.children[first]?.firstElementChild.focus();
       },
-    }, "Show more")] : []));
+    }, this.said.more)] : []));
     this.tell("results", answer);
   }
 
@@ -158,14 +172,14 @@ export class Panel {
     this.list.setAttribute("aria-busy", "false");
     this.told.textContent = "";
     this.seen.replaceChildren();
-    this.bad.replaceChildren(`${error.message} `,
-      h("button", { class: "plain", type: "button", onclick: () => this.ask(page) }, "Try again"));
+    this.bad.replaceChildren(`${problemOf(error, this.said)} `,
+      h("button", { class: "plain", type: "button", onclick: () => this.ask(page) }, this.said.again));
     this.tell("error", error);
   }
 
   /** Say what the photo shows, with its likely categories to choose from. */
   described(answer) {
-    if (answer.unknown) return [h("p", { class: "best" }, "Nothing that this shop sells"), h("p", {}, "These look most like it.")];
+    if (answer.unknown) return [h("p", { class: "best" }, this.said.unknown), h("p", {}, this.said.closest)];
     const best = answer.labels[0];
     const deepest = Math.max(0, ...answer.categories.map((one) => one.path.split(" > ").length));
     const offered = answer.categories.filter(({ path, probability }) =>
@@ -175,7 +189,7 @@ export class Panel {
       h("div", { class: "chips" }, offered.slice(0, CHIPS).map(({ path, probability }) => h("button", {
         type: "button", "data-key": path, "aria-pressed": String(this.chosen === path),
         onclick: () => { this.chosen = this.chosen === path ? null : path; this.ask(1); },
-      }, `${lastOf(path)} ${percent(probability)}`))),
+      }, `${lastOf(path)} ${percent(probability, this.host.lang)}`))),
     ];
   }
 

@@ -43,8 +43,10 @@ sheet.replaceSync(`
   }
   .over .drop, .over .asked { border-color: var(--accent); background: var(--tint); }
   .asked { display: flex; gap: 18px; align-items: center; padding: 14px; border-radius: 16px; background: var(--tint); }
-  .asked canvas { flex: none; width: 104px; height: 104px; border-radius: 12px; background: #fff; }
+  .asked .cropper { --crop-height: 190px; flex: 0 1 250px; margin: 0; }
   .asked > div { flex: 1; min-width: 0; }
+  .asked > div > .plain { margin-top: 14px; }
+  .asked .link { min-height: 32px; padding: 0 6px; border: 0; background: none; color: inherit; text-decoration: underline; text-underline-offset: 3px; }
   .asked .best { font-size: 1.25rem; font-weight: 700; line-height: 1.3; overflow-wrap: anywhere; }
   .chips { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px; }
   .chips button { min-height: 38px; padding: 0 14px; border: 1px solid var(--line); border-radius: 999px; background: var(--paper); color: inherit; font-size: .92rem; text-align: left; }
@@ -68,8 +70,8 @@ sheet.replaceSync(`
     .body { padding: 16px 16px 24px; }
     .head { padding-left: 16px; }
     ul { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; }
-    .asked { flex-wrap: wrap; gap: 12px; }
-    .asked canvas { width: 84px; height: 84px; }
+    .asked { flex-direction: column; align-items: stretch; gap: 12px; }
+    .asked .cropper { --crop-height: 150px; flex: none; }
     .asked .plain { width: 100%; }
   }
 `);

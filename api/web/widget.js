@@ -2,8 +2,10 @@
 //
 // <script src="SHOP/static/widget.js" data-category="Bags" data-key="…"></script>
 //
+// data-lang           en, de or fr; else the language around the script, else English
 // data-label          what the button says
 // data-title          what the panel is called
+// data-text-…         any other text of widget-texts.js, such as data-text-choose="Pick a picture"
 // data-category       only items of this category; several with | between them
 // data-where          only items for which this holds, as GET /v1/items has it
 // data-key            a key of scope search, where the shop asks for one
@@ -25,6 +27,15 @@
   }
   const options = { ...script.dataset };
   const source = script.src;
+  const WORDS = { // the panel's own are in widget-texts.js
+    en: ["Search by photo", "Search by photo cannot be loaded at the moment."],
+    de: ["Mit Foto suchen", "Die Suche mit Foto lässt sich gerade nicht laden."],
+    fr: ["Chercher par photo", "La recherche par photo ne peut pas être chargée pour le moment."],
+  };
+  const around = options.lang || script.closest("[lang]")?.lang || document.documentElement.lang;
+  const named = around.toLowerCase().split("-")[0];
+  const lang = Object.hasOwn(WORDS, named) ? named : "en";
+  const [label, failed] = WORDS[lang];
   const STYLE = `
     :host { display: inline-block; }
     .open {
@@ -43,6 +54,7 @@
 
   const host = document.createElement("span");
   host.className = "vsearch";
+  host.lang = lang;
   if (options.theme) host.style.colorScheme = options.theme;
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
@@ -54,7 +66,7 @@
   button.className = "open";
   button.part = "button";
   button.setAttribute("aria-haspopup", "dialog");
-  button.append(drawing(), options.label || "Search by photo");
+  button.append(drawing(), options.label || label);
   const told = document.createElement("p");
   told.className = "failed";
   told.setAttribute("role", "alert");
@@ -90,7 +102,7 @@
     try {
       does(await loaded());
     } catch (error) {
-      told.textContent = "Search by photo cannot be loaded at the moment.";
+      told.textContent = failed;
       host.dispatchEvent(new CustomEvent("vsearch-error", { bubbles: true, composed: true, detail: error }));
     } finally {
       button.removeAttribute("aria-busy");

@@ -72,3 +72,17 @@ def test_the_shop_and_its_limits(client: TestClient, serve: Serve) -> None:
     assert told["name"]
     assert told["model"]
     assert told["max_photo_bytes"] > 1_000_000
+
+
+def test_the_widget_says_the_same_in_every_language() -> None:
+    """Whatever is said in one language is said in the others, but for what the server says."""
+    texts = (FILES / "widget-texts.js").read_text()
+    crop = (FILES / "crop.js").read_text().partition("CROP_TEXTS = {")[2].partition("\n};")[0]
+    languages = re.findall(r"^  (\w\w): \{\n(.*?)^  \},", texts, re.M | re.S)
+    names = {lang: set(re.findall(r"^    (\w+):", said, re.M)) for lang, said in languages}
+    english = names.pop("en") | set(re.findall(r"^  (\w+):", crop, re.M))
+    servers = {"unreachable", "busy", "large", "unusable", "failed"}
+    assert len(english) > 15
+    assert names == dict.fromkeys(("de", "fr"), english | servers)
+    words = (FILES / "widget.js").read_text()
+    assert set(re.findall(r"^    (\w\w): \[", words, re.M)) == {"en", "de", "fr"}

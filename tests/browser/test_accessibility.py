@@ -105,6 +105,9 @@ def test_the_widget(visit: Visit, shop_url: str, painted: Path, size: str) -> No
     )
     page.locator(".item").first.wait_for()
     check(page)
+    page.locator(".crop-box").press("Shift+ArrowLeft")
+    page.get_by_role("button", name="Use the whole photo").wait_for()
+    check(page)
 
 
 def test_nothing_moves_when_answers_come(visit: Visit, shop_url: str, painted: Path) -> None:

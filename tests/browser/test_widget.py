@@ -155,3 +155,73 @@ def test_the_sample_storefront(visit: Visit, shop_url: str, painted: Path) -> No
     page.locator(".item").first.click()
     page.wait_for_url(re.compile(r"\?item=box-red-"))
     page.wait_for_selector("#seen .facts")
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_a_part_of_the_photo_is_searched_with(place: Place, painted: Path, size: str) -> None:
+    page = place(size=size)
+    page.get_by_role("button", name="Search by photo").click()
+    search(page, painted / "queries" / "box-red.png")
+    assert sent(page) is None
+    frame = page.get_by_role("group", name=re.compile("The part of the photo"))
+    box = frame.bounding_box()
+    assert box is not None
+    mouse = page.mouse
+    mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
+    mouse.down()
+    mouse.move(box["x"] + 0.75 * box["width"], box["y"] + box["height"])
+    with page.expect_response("**/v1/search"):
+        mouse.up()
+    page.locator("ul[aria-busy=false] .item").first.wait_for()
+    left, top, width, height = map(float, (sent(page) or "").split(","))
+    assert (left, top, width, height) == pytest.approx((0.25, 0.25, 0.5, 0.75), abs=0.03)
+    # Escape takes the whole photo, and leaves the panel open; once more, it closes it.
+    frame.focus()
+    with page.expect_response("**/v1/search"):
+        frame.press("Escape")
+    assert sent(page) is None
+    assert page.get_by_role("dialog").is_visible()
+    frame.press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+
+
+def sent(page: "Page") -> str | None:
+    """Return the crop of the last search."""
+    told: str | None = page.evaluate("window.asked.at(-1).get('crop')")
+    return told
+
+
+@pytest.mark.parametrize(
+    ("options", "label", "choose", "told"),
+    [
+        ('lang="de-AT"', "Mit Foto suchen", "Foto wählen", "37 Artikel, die ähnlichsten zuerst"),
+        ('data-lang="fr"', "Chercher par photo", "Choisir une photo", "37 articles, les plus"),
+        ('lang="fi"', "Search by photo", "Choose a photo", "37 items, the most similar first"),
+        (
+            'data-lang="de" data-label="Finden" data-text-choose="Bild her" '
+            'data-text-found="{count} Sachen"',
+            *("Finden", "Bild her", "37 Sachen"),
+        ),
+    ],
+)
+def test_the_widget_speaks_the_language_around_it(
+    place: Place, painted: Path, options: str, label: str, choose: str, told: str
+) -> None:
+    page = place(options, expected="Failed to load resource")
+    page.get_by_role("button", name=label).click()
+    page.get_by_role("button", name=choose).wait_for()
+    search(page, painted / "queries" / "box-red.png")
+    assert told in page.locator(".told").inner_text()
+    language = page.locator(".vsearch").get_attribute("lang")
+    assert language == {"M": "de", "C": "fr", "S": "en", "F": "de"}[label[0]]
+    # What goes wrong is told in it, too.
+    page.route("**/v1/search", lambda route: route.abort())
+    page.locator("input[type=file]").set_input_files(painted / "queries" / "box-green.png")
+    page.get_by_role("alert").get_by_text(UNREACHABLE[str(language)]).wait_for()
+
+
+UNREACHABLE = {
+    "en": "The server cannot be reached.",
+    "de": "Der Server ist nicht erreichbar.",
+    "fr": "Le serveur est injoignable.",
+}
