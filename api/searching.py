@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pydantic_core import to_json
 
@@ -17,9 +18,11 @@ from api.schemas.asking import ALL_FACETS, ExplainAsked, SearchAsked
 from api.schemas.facets import FacetDocument, facet_documents
 from api.shown import Shown
 from indexer.facets import facets
-from indexer.filter_syntax import fields_of, within
+from indexer.filter_syntax import Field, within
 from indexer.grouping import Group
+from indexer.item_columns import ItemColumns
 from indexer.search import Searcher, SearchHit, SearchResult
+from indexer.shop import Shop
 from vsearch.errors import CategoryError, FilterError, ShopError, VsearchError
 from vsearch.images import Crop
 
@@ -80,12 +83,17 @@ class Answering:
             ImageError: the photo cannot be used.
         """
         started = time.perf_counter()
-        groups, result = self._found(searcher, seen, asked, filtered)
-        total, counted = _counted(searcher, asked, filtered)
+        fields = _fields(searcher.shop, asked)
+        moment = partial(searcher.items.moment, filtered.categories, filtered.where)
+        with moment(also=fields, columns=True) as now:
+            groups, result = self._found(searcher, seen, asked, filtered)
+            assert now.columns is not None  # they were asked for
+            total, counted = _counted(now.columns, fields, filtered)
+            documents = self.documents.hits(groups)
         hits = [group.hit for group in groups]
         told = {
             **replace(result, hits=()).to_json(),
-            "hits": self.documents.hits(groups),
+            "hits": documents,
             "page": asked.page,
             "pages": page_count(min(total, self.most), asked.top_k),
             "total": total,
@@ -181,13 +189,16 @@ class Answering:
         return groups, results[-1]
 
 
+def _fields(shop: Shop, asked: SearchAsked) -> list[Field]:
+    """Return the facets that are asked for."""
+    names = asked.facets
+    return facet_fields(shop, None if ALL_FACETS in names else names) if names else []
+
+
 def _counted(
-    searcher: Searcher, asked: SearchAsked, filtered: Filtered
+    columns: ItemColumns, fields: Sequence[Field], filtered: Filtered
 ) -> tuple[int, list[FacetDocument] | None]:
-    """Return how many items the filter leaves, and its facets if they are asked for."""
-    shop, names = searcher.shop, asked.facets
-    fields = facet_fields(shop, None if ALL_FACETS in names else names) if names else []
+    """Return how many items the filter leaves, and the facets that are asked for, if any."""
     wanted = within(filtered.categories, filtered.where)
-    columns = shop.columns.current({*fields, *(fields_of(wanted) if wanted else ())})
     total = int(columns.mask(wanted).sum())
-    return total, facet_documents(facets(columns, fields, wanted)) if names else None
+    return total, facet_documents(facets(columns, fields, wanted)) if fields else None

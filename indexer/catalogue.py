@@ -160,7 +160,7 @@ class Catalogue(
 
     def seq(self) -> int:
         """Return the sequence number of the last change, 0 before any."""
-        row = self._row("SELECT coalesce(max(seq), 0) AS seq FROM changes")
+        row = self._mark("SELECT coalesce(max(seq), 0) AS seq FROM changes")
         return int(row["seq"]) if row else 0
 
     def counts(

@@ -25,7 +25,8 @@ class Database:
         self.root = path.parent
         self._connections = connections
         self._abandoned: list[Connections] = []
-        self._bound = threading.local()  # .connection: what this thread reads through just now
+        # .connection: what this thread reads through just now; .marks: see `_mark`
+        self._bound = threading.local()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -82,7 +83,7 @@ class Database:
         with _told(self.path), self._own().reader() as connection:
             connection.execute("BEGIN")
             try:
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # now in fact
+                connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()  # now in fact
                 yield connection
             finally:
                 connection.rollback()
@@ -94,7 +95,7 @@ class Database:
         It holds for every method, and for the connection that is provided. Only the thread's own
         transactions see more: whoever writes writes to what is there by then. See `frozen`.
         """
-        with self.frozen() as connection, self._reading_through(connection):
+        with self.frozen() as connection, self._reading_through(connection, marks={}):
             yield connection
 
     @contextmanager
@@ -123,6 +124,18 @@ class Database:
         rows = self._rows(query, *values)
         return rows[0] if rows else None
 
+    def _mark(self, query: str) -> sqlite3.Row | None:
+        """Return the row of a query that tells how far the catalogue has come.
+
+        Within a moment it is asked once: a search wants to know it half a dozen times.
+        """
+        marks: dict[str, sqlite3.Row | None] | None = getattr(self._bound, "marks", None)
+        if marks is None:
+            return self._row(query)
+        if query not in marks:
+            marks[query] = self._row(query)
+        return marks[query]
+
     def _snapshot(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
         """Yield rows as they were when the reading began, or as the thread's moment has them.
 
@@ -146,13 +159,15 @@ class Database:
             yield connection
 
     @contextmanager
-    def _reading_through(self, connection: sqlite3.Connection) -> Iterator[None]:
-        before = getattr(self._bound, "connection", None)
-        self._bound.connection = connection
+    def _reading_through(
+        self, connection: sqlite3.Connection, marks: dict[str, sqlite3.Row | None] | None = None
+    ) -> Iterator[None]:
+        before = getattr(self._bound, "connection", None), getattr(self._bound, "marks", None)
+        self._bound.connection, self._bound.marks = connection, marks
         try:
             yield
         finally:
-            self._bound.connection = before
+            self._bound.connection, self._bound.marks = before
 
     def _own(self) -> Connections:
         """Return the connections of this process; a forked one opens some for itself."""

@@ -84,7 +84,7 @@ class FilterQueries(Database):
 
     def tree_seq(self) -> int:
         """Return the sequence number of the last edit of the category tree, 0 before any."""
-        row = self._row(
+        row = self._mark(
             f"SELECT coalesce(max(seq), 0) AS seq FROM changes WHERE item_key = {THE_TREE}"
         )
         return int(row["seq"]) if row else 0

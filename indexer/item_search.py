@@ -49,6 +49,7 @@ class ItemSearch:
         where: Filter | None = None,
         *,
         also: Collection[Field] = (),
+        columns: bool = False,
     ) -> AbstractContextManager[Moment]:
         """Let all that this thread asks here, until it ends, be answered as of one moment.
 
@@ -58,8 +59,9 @@ class ItemSearch:
             categories: those that will be asked for.
             where: likewise.
             also: further fields of items that will be looked at.
+            columns: whether the moment is to have columns where no field is asked for.
         """
-        return self._moments.now({*asked_fields(categories, where), *also})
+        return self._moments.now({*asked_fields(categories, where), *also}, columns=columns)
 
     def nearest(self, embeddings: NDArray[np.float32], k: int) -> NearestRows:
         """Return the `k` nearest views of all, of embeddings (n, dim) float32 of unit length."""

@@ -23,17 +23,17 @@ class Moment:
 
     Attributes:
         live: the rows that count.
-        columns: the fields that were asked for, of all items; None where none were.
+        columns: the fields that were asked for, of all items; None where no columns were.
     """
 
     live: LiveRows
     columns: ItemColumns | None
 
-    def has(self, fields: Collection[Field]) -> bool:
-        """Say whether these fields are there."""
-        return not fields or (
-            self.columns is not None and self.columns.columns.keys() >= set(fields)
-        )
+    def has(self, fields: Collection[Field], *, columns: bool = False) -> bool:
+        """Say whether these fields are there, and any columns if they are needed."""
+        if self.columns is None:
+            return not fields and not columns
+        return self.columns.columns.keys() >= set(fields)
 
 
 class Moments:
@@ -50,22 +50,24 @@ class Moments:
         self._held = threading.local()  # .moment: the one that this thread has open
 
     @contextmanager
-    def now(self, fields: Collection[Field] = ()) -> Iterator[Moment]:
+    def now(self, fields: Collection[Field] = (), *, columns: bool = False) -> Iterator[Moment]:
         """Let all that this thread asks of the catalogue be of one moment, until it ends.
 
         One within another is the same, if that has the fields that are asked for.
 
         Args:
             fields: which columns are needed.
+            columns: whether some are, be it to count items.
         """
+        columns = columns or bool(fields)
         held: Moment | None = getattr(self._held, "moment", None)
-        if held is not None and held.has(fields):
+        if held is not None and held.has(fields, columns=columns):
             yield held
             return
         while True:
             seen = self._follower.marks, self._columns.sequence
             with self._follower.catalogue.moment():
-                moment = self._at_this_moment(fields, *seen)
+                moment = self._at_this_moment(fields if columns else None, *seen)
                 if moment is None:
                     continue  # another thread has gone further meanwhile; it has got its answer
                 self._held.moment = moment
@@ -76,8 +78,10 @@ class Moments:
                 return
 
     def _at_this_moment(
-        self, fields: Collection[Field], marks: tuple[int, int], sequence: int
+        self, fields: Collection[Field] | None, marks: tuple[int, int], sequence: int
     ) -> Moment | None:
         live = self._follower.at_this_moment(marks)
-        columns = self._columns.at_this_moment(sequence, fields) if fields else None
-        return None if live is None or (fields and columns is None) else Moment(live, columns)
+        if fields is None:
+            return None if live is None else Moment(live, None)
+        columns = self._columns.at_this_moment(sequence, fields)
+        return None if live is None or columns is None else Moment(live, columns)

@@ -194,7 +194,7 @@ class Searcher:
                     first=first if plain else None,
                 )
             same = None if data is None else same_photo(self.shop, data, hits)
-        shown = self.told(predictions, first)
+            shown = self.told(predictions, first)
         return replace(shown, hits=tuple(hits), restricted=restricted, same_photo=same)
 
     def classify(self, data: bytes, *, crop: Crop | None = None) -> SearchResult:

@@ -131,7 +131,7 @@ class ViewQueries(Database):
 
         Together they move whenever a view comes, goes, or can be found for the first time.
         """
-        row = self._row(
+        row = self._mark(
             "SELECT (SELECT coalesce(max(seq), 0) FROM changes) AS seq, "
             "(SELECT coalesce(max(rowid), 0) FROM embeddings) AS embedding"
         )

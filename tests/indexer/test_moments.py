@@ -33,7 +33,7 @@ from tests.indexer.test_search_live import (
     change,
     views_now,
 )
-from tests.indexer.tiny_shop import TinyEmbedder, painted
+from tests.indexer.tiny_shop import TinyEmbedder, item_row, make_shop, painted
 from vsearch.errors import ShopError
 from vsearch.images import content_hash, load
 from vsearch.taxonomy import CategoryPath, is_within
@@ -212,3 +212,33 @@ def test_a_catalogue_that_was_put_back_is_told_and_not_waited_for() -> None:
         for ask in (items.live_rows, meddler.searcher.shop.columns.current):
             with pytest.raises(ShopError, match="replaced by an older one while it was in use"):
                 ask()
+
+
+def test_columns_are_there_where_they_are_needed_without_a_field(tmp_path: Path) -> None:
+    with make_shop(tmp_path, {"apple": (("Fruit",), [1]), "pear": (("Fruit",), [2])}) as shop:
+        build(shop, embedder=TinyEmbedder())
+        items = Searcher.open(shop, embedder=TinyEmbedder()).items
+        with items.moment() as plain:
+            assert plain.columns is None
+            with items.moment(columns=True) as counted:  # the one that is open has none
+                assert counted.columns is not None
+                assert counted.columns.mask(None).sum() == 2
+                with items.moment() as within:
+                    assert within is counted
+
+
+def test_within_a_moment_marks_are_asked_once_and_after_it_anew(tmp_path: Path) -> None:
+    with make_shop(tmp_path, {"apple": (("Fruit",), [1])}) as shop:
+        catalogue = shop.catalogue
+        before = catalogue.seq()
+        with catalogue.moment() as connection:
+            asked: list[str] = []
+            connection.set_trace_callback(asked.append)
+            assert [catalogue.seq() for _ in range(3)] == [before] * 3
+            connection.set_trace_callback(None)
+            assert len(asked) == 1
+            with catalogue.transaction():  # this sees what it writes
+                catalogue.upsert_items([item_row(tmp_path, "pear", ("Fruit",), [2])])
+                assert catalogue.seq() > before
+            assert catalogue.seq() == before
+        assert catalogue.seq() > before
