@@ -100,7 +100,9 @@ def read_manifest(folder: Path) -> VersionManifest:
         values = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if values["schema"] != SCHEMA:
             told = f"it is of schema {values['schema']}, this program reads {SCHEMA}"
-            raise VersionError(f"index version {folder.name}: {told}: run `vsearch build`")
+            raise VersionError(
+                f"index version {folder.name}: {told}: `vsearch build` makes one that it reads"
+            )
         subtrees = tuple(_subtree(told) for told in values.pop("subtrees"))
         manifest = VersionManifest(**values, subtrees=subtrees)
         names = manifest.file_names

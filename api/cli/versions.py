@@ -21,7 +21,7 @@ def versions(shop: ShopFolder, as_json: Json = False) -> None:
         rows = [
             ("serves" if entry.current else "", entry.name, *_columns(entry.manifest))
             if entry.manifest
-            else ("damaged", entry.name, *[None] * 6)
+            else ("unreadable", entry.name, *[None] * 6)
             for entry in entries
         ]
         header = ("", "version", "items", "rows", "search", "views", "model", "built")

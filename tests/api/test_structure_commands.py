@@ -57,7 +57,7 @@ def test_versions_tell_structure_and_recall(tmp_path: Path) -> None:
     assert sum(f"codes, recall {coded.recall:.3f}" in line for line in lines) == 1
     assert sum("scans all" in line for line in lines) == 1
     (tmp_path / "shop" / "indexes" / newest["version"] / "manifest.json").write_text("{")
-    assert "damaged" in run("versions", tmp_path / "shop")
+    assert "unreadable" in run("versions", tmp_path / "shop")
 
 
 def test_search_scans_all_where_it_is_asked_to(
