@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from indexer.faiss_index import FaissIndex, RowCodes
 from indexer.index_plan import Effort
 from indexer.row_ranges import holds, size_of, without
-from indexer.vector_index import Nearest, RowRange, best_of_all, checked_search, empty_nearest
+from indexer.vector_index import (
+    HeldRows,
+    Nearest,
+    RowRange,
+    best_of_all,
+    checked_search,
+    empty_nearest,
+)
 
 _BATCH = 256  # queries whose candidates lie in memory
 
@@ -29,7 +36,7 @@ class CodedRows:
     effort: Effort
 
 
-class CodedIndex:
+class CodedIndex(HeldRows):
     """Answers from codes where all rows are asked for, or those of a large category; else it scans.
 
     Scores are exact always, and as `ExactIndex` tells them. What codes can do is miss a row: which
@@ -58,20 +65,10 @@ class CodedIndex:
         effort: Effort,
         parts: Sequence[CodedRows] = (),
     ) -> None:
-        self.vectors = np.asarray(vectors)
+        super().__init__(vectors)
         self.whole = CodedRows(((0, len(vectors)),), codes, effort)
         self.parts = sorted(parts, key=lambda part: -part.codes.rows)
         self._exact = FaissIndex(self.vectors)
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return self._exact.dim
-
-    @property
-    def rows(self) -> int:
-        """Number of vectors."""
-        return self._exact.rows
 
     def search(
         self, queries: NDArray[np.float32], k: int, ranges: Sequence[RowRange] | None = None

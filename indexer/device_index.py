@@ -18,7 +18,14 @@ from indexer.device_worker import DeviceWorker, shared_worker
 from indexer.faiss_index import FaissIndex
 from indexer.rescoring import Halves, rescored
 from indexer.row_scans import RowScan, parts_of, proposed
-from indexer.vector_index import Nearest, RowRange, VectorIndex, checked_search, empty_nearest
+from indexer.vector_index import (
+    HeldRows,
+    Nearest,
+    RowRange,
+    VectorIndex,
+    checked_search,
+    empty_nearest,
+)
 from vsearch.errors import DeviceError
 from vsearch.exact_search import PackedMask
 
@@ -45,7 +52,7 @@ class DevicePlan:
 PLAN = DevicePlan()
 
 
-class DeviceIndex:
+class DeviceIndex(HeldRows):
     """Scans all rows of the ranges asked for, on a GPU wherever that is possible and quicker.
 
     Safe to use from many threads at once.
@@ -66,7 +73,7 @@ class DeviceIndex:
         worker: DeviceWorker | None = None,
         plan: DevicePlan = PLAN,
     ) -> None:
-        self.vectors = np.asarray(vectors)
+        super().__init__(vectors)
         self.host = host
         self._exact = FaissIndex(self.vectors)  # the host may have codes, which miss a row at times
         self.placement = placement
@@ -74,16 +81,6 @@ class DeviceIndex:
         self._plan = plan
         # Rows still on their way to the device of an index that nobody has any more turn back.
         weakref.finalize(self, placement.close)
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return int(self.vectors.shape[1])
-
-    @property
-    def rows(self) -> int:
-        """Number of vectors."""
-        return int(self.vectors.shape[0])
 
     def search(
         self, queries: NDArray[np.float32], k: int, ranges: Sequence[RowRange] | None = None

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.vector_index import (
+    HeldRows,
     Nearest,
     RowRange,
     best_of,
@@ -56,7 +57,7 @@ def load_faiss() -> ModuleType:
     return module
 
 
-class FaissIndex:
+class FaissIndex(HeldRows):
     """Scans all rows of the ranges asked for; exact, and as `ExactIndex` to the bit.
 
     Safe to use from many threads at once; each search runs on the thread that asks.
@@ -69,18 +70,8 @@ class FaissIndex:
     """
 
     def __init__(self, vectors: NDArray[np.float32]) -> None:
-        self.vectors = np.asarray(vectors)
+        super().__init__(vectors)
         self._faiss = load_faiss()
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return int(self.vectors.shape[1])
-
-    @property
-    def rows(self) -> int:
-        """Number of vectors."""
-        return int(self.vectors.shape[0])
 
     def search(
         self, queries: NDArray[np.float32], k: int, ranges: Sequence[RowRange] | None = None

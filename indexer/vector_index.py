@@ -52,11 +52,14 @@ class VectorIndex(Protocol):
         """
 
 
-class ExactIndex:
-    """Scores every row with NumPy: what the other backends are tested against.
+class HeldRows:
+    """The vectors that an index of this machine's memory answers from.
+
+    Attributes:
+        vectors: shape (rows, dim), float32.
 
     Args:
-        vectors: shape (rows, dim), float32; kept, not copied.
+        vectors: as above; may be memory-mapped; kept, not copied.
     """
 
     def __init__(self, vectors: NDArray[np.float32]) -> None:
@@ -71,6 +74,10 @@ class ExactIndex:
     def rows(self) -> int:
         """Number of vectors."""
         return int(self.vectors.shape[0])
+
+
+class ExactIndex(HeldRows):
+    """Scores every row with NumPy: what the other backends are tested against."""
 
     def search(
         self, queries: NDArray[np.float32], k: int, ranges: Sequence[RowRange] | None = None

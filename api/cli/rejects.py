@@ -1,17 +1,45 @@
 """How commands list what was not taken into the catalogue, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
+from api.cli.progress import format_seconds
 from api.cli.tables import listing
 
 if TYPE_CHECKING:
+    from indexer.intake import IntakeReport
     from indexer.records import Reject
 
+Fact = tuple[str, object]
+
 REJECTS_SHOWN = 20
+
+
+def intake_facts(
+    report: "IntakeReport", of_items: Iterable[Fact] = (), of_photos: Iterable[Fact] = ()
+) -> list[Fact]:
+    """Return what taking in has done, as rows of a table.
+
+    Args:
+        report: tells it.
+        of_items: what else there is to say of items.
+        of_photos: what else of photos.
+    """
+    kept = report.kept_decisions
+    return [
+        ("items added", report.added),
+        ("items changed", report.changed),
+        ("items unchanged", report.unchanged),
+        *of_items,
+        ("photos added", report.photos_added),
+        *of_photos,
+        *([("kept as decided", kept)] if kept else []),
+        ("rejected", report.rejected),
+        ("time", format_seconds(report.seconds)),
+    ]
 
 
 def show_rejects(rejects: "Sequence[Reject]", total: int, shop: Path) -> list[RenderableType]:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.progress import format_seconds
-from api.cli.rejects import REJECTS_SHOWN, show_forgotten, show_rejects
+from api.cli.rejects import REJECTS_SHOWN, intake_facts, show_forgotten, show_rejects
 from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
@@ -93,23 +92,14 @@ def import_(
             force=force,
             progress=terminal.progress,
         )
+        of_items = [
+            *([("items removed", report.removed)] if prune else []),
+            *_not_named(report.would_be_removed),
+            *_never_named(report.never_named),
+        ]
         terminal.answer(
             report.to_json(),
-            facts(
-                [
-                    ("rows read", report.rows),
-                    ("items added", report.added),
-                    ("items changed", report.changed),
-                    ("items unchanged", report.unchanged),
-                    *([("items removed", report.removed)] if prune else []),
-                    *_not_named(report.would_be_removed),
-                    *_never_named(report.never_named),
-                    ("photos added", report.photos_added),
-                    *([("kept as decided", kept)] if (kept := report.kept_decisions) else []),
-                    ("rejected", report.rejected),
-                    ("time", format_seconds(report.seconds)),
-                ]
-            ),
+            facts([("rows read", report.rows), *intake_facts(report, of_items)]),
             *show_rejects(report.rejects[:REJECTS_SHOWN], len(report.rejects), shop),
             *show_forgotten(report.forgotten),
         )

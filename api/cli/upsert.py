@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.progress import format_seconds
-from api.cli.rejects import show_forgotten, show_rejects
+from api.cli.rejects import intake_facts, show_forgotten, show_rejects
 from api.cli.tables import facts
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
@@ -77,18 +76,7 @@ def upsert(
         terminal.failed = report.rejected > 0
         terminal.answer(
             report.to_json(),
-            facts(
-                [
-                    ("items added", report.added),
-                    ("items changed", report.changed),
-                    ("items unchanged", report.unchanged),
-                    ("photos added", report.photos_added),
-                    ("photos embedded", report.embedded),
-                    *([("kept as decided", kept)] if (kept := report.kept_decisions) else []),
-                    ("rejected", report.rejected),
-                    ("time", format_seconds(report.seconds)),
-                ]
-            ),
+            facts(intake_facts(report, of_photos=[("photos embedded", report.embedded)])),
             *show_rejects(report.rejects, report.rejected, shop),
             *show_forgotten(report.forgotten),
         )

@@ -7,6 +7,8 @@ import webbrowser
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -18,30 +20,28 @@ from api.settings import ServerSettings
 from tests.api.conftest import Manifests
 
 
+def noted(patch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[Any]:
+    """Return what a function is asked for from now on, which does nothing and succeeds."""
+    asked: list[Any] = []
+
+    def note(given: Any) -> bool:
+        asked.append(given)
+        return True
+
+    patch.setattr(module, name, note)
+    return asked
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that a browser was told to open."""
-    told: list[str] = []
-
-    def note(address: str) -> bool:
-        told.append(address)
-        return True
-
-    monkeypatch.setattr(webbrowser, "open", note)
-    return told
+    return noted(monkeypatch, webbrowser, "open")
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[ServerSettings]:
     """The settings of the servers that were started, which end at once."""
-    told: list[ServerSettings] = []
-
-    def note(settings: ServerSettings) -> bool:
-        told.append(settings)
-        return True
-
-    monkeypatch.setattr(serving, "run", note)
-    return told
+    return noted(monkeypatch, serving, "run")
 
 
 @pytest.fixture

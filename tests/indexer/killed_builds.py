@@ -4,11 +4,8 @@
 copy n before its nth touch of an index file, of CURRENT or of the network, until one lives.
 """
 
-import os
 import shutil
-import signal
 import sys
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 from indexer import embedding
 from indexer.build import build
 from indexer.shop import Shop
+from tests.indexer.killed_steps import die_at, until_one_lives
 from tests.indexer.tiny_shop import TinyEmbedder, TinyPredictions
 
 TOUCHES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "embed"}
@@ -30,30 +28,14 @@ class AuditedEmbedder(TinyEmbedder):
 
 def build_until(shop: Path, step: int) -> None:
     """Build; the `step`th touch kills the process without any clean-up."""
-    steps = count()
-
-    def kill(event: str, arguments: tuple[object, ...]) -> None:
-        touched = event in TOUCHES and ("indexes" in str(arguments) or "CURRENT" in str(arguments))
-        if touched and next(steps) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(kill)
+    die_at(step, lambda event, told: event in TOUCHES and ("indexes" in told or "CURRENT" in told))
     with Shop.open(shop) as opened:
         build(opened, embedder=AuditedEmbedder())
 
 
 def main(shop: Path, folder: Path) -> None:
     embedding.BULK = 4  # photos that are committed together: so few that there are several
-    for step in count():
-        copy = folder / str(step)
-        shutil.copytree(shop, copy)
-        child = os.fork()
-        if not child:
-            build_until(copy, step)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(status):
-            sys.exit(os.waitstatus_to_exitcode(status))
+    until_one_lives(lambda step: build_until(shutil.copytree(shop, folder / str(step)), step))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,8 @@ shops.
 """
 
 import json
-import os
-import signal
 import sys
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,6 +16,7 @@ from indexer import pair
 from indexer.backup import backup
 from indexer.restore import restore
 from indexer.shop import Shop
+from tests.indexer.killed_steps import die_at, until_one_lives
 
 TOUCHES = {
     "open",
@@ -34,19 +32,16 @@ TOUCHES = {
 
 def copy_until(what: str, source: Path, target: Path, step: int) -> None:
     """Back up or restore; the `step`th touch kills the process without any clean-up."""
-    steps = count()
 
-    def kill(event: str, arguments: tuple[object, ...]) -> None:
-        touched = event in TOUCHES and str(target.parent) in str(arguments)
-        if touched and next(steps) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def touches(event: str, told: str) -> bool:
+        return event in TOUCHES and str(target.parent) in told
 
     if what == "backup":
         with Shop.open(source) as shop:
-            sys.addaudithook(kill)
+            die_at(step, touches)
             backup(shop, target)
     else:
-        sys.addaudithook(kill)
+        die_at(step, touches)
         restore(source, target)
 
 
@@ -65,14 +60,7 @@ class ToldModel:
 
 def main(what: str, source: Path, folder: Path, every: int) -> None:
     pytest.MonkeyPatch().setattr(pair, "Bundle", ToldModel)
-    for step in count(step=every):
-        child = os.fork()
-        if not child:
-            copy_until(what, source, folder / str(step), step)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(status):
-            sys.exit(os.waitstatus_to_exitcode(status))
+    until_one_lives(lambda step: copy_until(what, source, folder / str(step), step), every)
 
 
 if __name__ == "__main__":

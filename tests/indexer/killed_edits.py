@@ -5,11 +5,8 @@ in copy n before its nth touch of a file of the shop beside the catalogue, until
 what the model that serves becomes, whose folder is in the shop already.
 """
 
-import os
 import shutil
-import signal
 import sys
-from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,6 +14,7 @@ from indexer import category_edits
 from indexer.category_edits_publish import Following
 from indexer.shop import Shop
 from indexer.versions import IndexVersion
+from tests.indexer.killed_steps import die_at, until_one_lives
 
 TOUCHES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link"}
 OLD, NEW = "Apple", "Apples"
@@ -36,28 +34,16 @@ def edit_until(folder: Path, model: str, step: int) -> None:
     with Shop.open(folder) as shop:
         prepared = following(shop, model)
         patch.object(category_edits, "prepare", lambda *_: prepared).start()
-        steps = count()
 
-        def kill(event: str, arguments: tuple[object, ...]) -> None:
-            touched = event in TOUCHES and str(folder) in str(arguments)
-            if touched and "catalogue.db" not in str(arguments) and next(steps) == step:
-                os.kill(os.getpid(), signal.SIGKILL)
+        def touches(event: str, told: str) -> bool:
+            return event in TOUCHES and str(folder) in told and "catalogue.db" not in told
 
-        sys.addaudithook(kill)
+        die_at(step, touches)
         category_edits.rename(shop, OLD, NEW)
 
 
 def main(shop: Path, folder: Path, model: str) -> None:
-    for step in count():
-        copy = folder / str(step)
-        shutil.copytree(shop, copy)
-        child = os.fork()
-        if not child:
-            edit_until(copy, model, step)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(status):
-            sys.exit(os.waitstatus_to_exitcode(status))
+    until_one_lives(lambda step: edit_until(shutil.copytree(shop, folder / str(step)), model, step))
 
 
 if __name__ == "__main__":

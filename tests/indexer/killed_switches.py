@@ -4,18 +4,16 @@
 switch in copy n before its nth touch of models, index files, TRAINED or CURRENT, until one lives.
 """
 
-import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 from indexer.shop import Shop
 from indexer.versions import rollback
 from tests.indexer.gated_shop import Knowing, Trained, truth
 from tests.indexer.killed_builds import TOUCHES
+from tests.indexer.killed_steps import die_at, until_one_lives
 
 BEFORE, AFTER = "a" * 16, "b" * 16
 PLACES = ("/models", "/indexes", "TRAINED", "CURRENT")
@@ -54,29 +52,15 @@ SWITCHES: dict[str, Callable[[Shop], None]] = {
 
 def switch_until(what: str, shop: Path, step: int) -> None:
     """Switch; the `step`th touch kills the process without any clean-up."""
-    steps = count()
-
-    def kill(event: str, arguments: tuple[object, ...]) -> None:
-        touched = event in TOUCHES and any(place in str(arguments) for place in PLACES)
-        if touched and next(steps) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(kill)
+    die_at(step, lambda event, told: event in TOUCHES and any(place in told for place in PLACES))
     with Shop.open(shop) as opened:
         SWITCHES[what](opened)
 
 
 def main(what: str, shop: Path, folder: Path, every: int) -> None:
-    for step in count(step=every):
-        copy = folder / str(step)
-        shutil.copytree(shop, copy)
-        child = os.fork()
-        if not child:
-            switch_until(what, copy, step)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(status):
-            sys.exit(os.waitstatus_to_exitcode(status))
+    until_one_lives(
+        lambda step: switch_until(what, shutil.copytree(shop, folder / str(step)), step), every
+    )
 
 
 if __name__ == "__main__":

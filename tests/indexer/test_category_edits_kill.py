@@ -1,6 +1,7 @@
 """An edit that is killed at any moment is not made at all, or made whole by whoever comes next."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,8 @@ def test_killed_at_any_step_all_of_an_edit_is_there_or_nothing(
     copies = tmp_path / "copies"
     copies.mkdir()
     command = [sys.executable, killed_edits.__file__, str(original), str(copies), after]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=env)
     assert ran.returncode == 0, ran.stderr
     states: Counter[str] = Counter()
     for copy in sorted(copies.iterdir(), key=lambda path: int(path.name)):
