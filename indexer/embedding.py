@@ -24,11 +24,24 @@ from vsearch.images import (
 )
 
 Job = TypeVar("Job")
+Kept = TypeVar("Kept", bound="KeptPhoto")
 Pixels = NDArray[np.uint8]
 
 BULK = 32  # photos that are seen and, where they are kept, committed together
 READERS = min(4, os.cpu_count() or 1)
 _BATCHES_AHEAD = 2
+
+
+class KeptPhoto(Protocol):
+    """A photo that the catalogue knows."""
+
+    @property
+    def path(self) -> Path:
+        """Where its bytes are."""
+
+    @property
+    def content_hash(self) -> str:
+        """The SHA-256 of these when it was imported, in hex."""
 
 
 class ModelBundle(Protocol):
@@ -200,6 +213,26 @@ def predict(
             yield [job for job, _ in batch], embedder(pixels)
     finally:
         photos.close()
+
+
+def predict_usable(
+    shop: Shop, embedder: PhotoEmbedder, photos: Iterable[Kept]
+) -> Iterator[tuple[list[Kept], PhotoPredictions]]:
+    """Yield the same for photos that the catalogue knows; those that cannot be used are left out.
+
+    Args:
+        shop: the shop.
+        embedder: the network.
+        photos: which.
+    """
+
+    def read(photo: Kept) -> Pixels | None:
+        try:
+            return pixels_of(shop, embedder.spec, photo.path, photo.content_hash)
+        except ImageError:
+            return None
+
+    return predict(embedder, photos, read)
 
 
 def _read_ahead(

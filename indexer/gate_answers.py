@@ -8,14 +8,13 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding import PhotoEmbedder, PhotoPredictions, Pixels, pixels_of, predict
+from indexer.embedding import PhotoEmbedder, PhotoPredictions, predict_usable
 from indexer.judging import val_embeddings
 from indexer.labels import CATEGORY, PLACES
 from indexer.shop import Shop
 from indexer.training_data import training_data
 from vsearch.data import LabelledPhoto
 from vsearch.errors import DataError
-from vsearch.images import ImageError
 from vsearch.progress import Progress
 from vsearch.taxonomy import format_path
 
@@ -103,15 +102,9 @@ def ask_again(embedder: PhotoEmbedder, before: ValAnswers) -> ValAnswers | None:
 def _ask_network(
     shop: Shop, embedder: PhotoEmbedder, photos: Sequence[LabelledPhoto], progress: Progress
 ) -> ValAnswers:
-    def read(photo: LabelledPhoto) -> Pixels | None:
-        try:
-            return pixels_of(shop, embedder.spec, photo.path, photo.content_hash)
-        except ImageError:
-            return None
-
     hashes: list[str] = []
     batches: list[PhotoPredictions] = []
-    for batch, said in predict(embedder, photos, read):
+    for batch, said in predict_usable(shop, embedder, photos):
         hashes += [photo.content_hash for photo in batch]
         batches.append(said)
         progress("gate", len(hashes), len(photos))

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.embedding import PhotoEmbedder, Pixels, pixels_of, predict
+from indexer.embedding import PhotoEmbedder, predict_usable
 from indexer.faiss_index import FaissIndex
 from indexer.labels import CATEGORY
 from indexer.records import Photo
@@ -25,7 +25,6 @@ from indexer.unknown import LEAST_VAL, VIEWS, WEIGHTS, Evidence, UnknownJudge, c
 from indexer.vector_index import VectorIndex
 from vsearch.data import LabelledPhoto
 from vsearch.errors import DataError
-from vsearch.images import ImageError
 from vsearch.progress import Progress
 from vsearch.storage import write_atomically
 
@@ -182,15 +181,9 @@ def _told(
     cache = _cache(shop, embedder.model_fingerprint)
     known = _read_kept(cache)
 
-    def read(photo: Photo | LabelledPhoto) -> Pixels | None:
-        try:
-            return pixels_of(shop, embedder.spec, photo.path, photo.content_hash)
-        except ImageError:
-            return None
-
     missing = [photo for photo in photos if photo.content_hash not in known]
     done = len(photos) - len(missing)
-    for batch, predictions in predict(embedder, missing, read):
+    for batch, predictions in predict_usable(shop, embedder, missing):
         sure = confidence_of(predictions, exclusive=embedder.objective.exclusive)
         rows = zip(predictions.embeddings, sure.tolist(), predictions.familiarity, strict=True)
         known |= {p.content_hash: _Told(*row) for p, row in zip(batch, rows, strict=True)}
