@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsearch.bundle import CLASS_MEANS, HEAD_LEAVES, Bundle, Weights
-from vsearch.class_statistics import STATISTICS, evidence_of, regrouped
+from vsearch.class_statistics import COUNTS, STATISTICS, evidence_of, regrouped
 from vsearch.models.arrivals import ARRIVAL_AXES
 from vsearch.models.several_vectors import Vectors, rows_of
 from vsearch.objectives import objective_named
@@ -28,6 +28,12 @@ def late_labels(bundle: Bundle) -> tuple[str, ...]:
     return tuple(
         label.name for label, own in zip(bundle.labels, rows, strict=True) if arrived[own].all()
     )
+
+
+def late_photos(bundle: Bundle) -> NDArray[np.float64]:
+    """Return how many photos each class that came later has, of a bundle with statistics."""
+    counts = bundle.weights[COUNTS][:-2].astype(np.float64)
+    return counts[bundle.weights[ARRIVED] > 0]
 
 
 def has_arrivals(bundle: Bundle) -> bool:
@@ -92,7 +98,7 @@ def axes_of(bundle: Bundle) -> dict[str, int]:
 
 def balanced(bundle: Bundle, temper: float, offset: float) -> Bundle:
     """Return the model with its evidence believed so far, and its late classes favoured so much."""
-    weights, biases = evidence_of(statistics(bundle))
+    weights, biases = evidence_of(statistics(bundle), late_photos(bundle))
     known = weights.any(axis=1)
     biases = np.where(known, temper * biases, biases) + offset * bundle.weights[ARRIVED]
     found = {"weights": temper * weights, "biases": biases}

@@ -22,7 +22,9 @@ Weights = dict[str, NDArray[np.float32]]
 # Chosen on val photos of fashion-catalogue, four times six of its types held back (BENCHMARKS.md).
 NEW_WEIGHT = 5.0  # photos that the embedding was not trained on show how wide classes really are
 SHRINKAGE = 0.01  # of the covariance towards a multiple of the identity
-TEMPER, TEMPER_PHOTOS = 0.2, 15.0  # how far evidence is believed, and with how many photos half
+# The same for classes of one photo, and with more the less: what is left of it at ten helps little.
+SHRINKAGE_OF_ONE = 0.6
+TEMPER, TEMPER_PHOTOS = 0.2, 8.0  # how far evidence is believed, and with how many photos half
 OFFSET, OFFSET_PHOTOS = 2.0, 5.0  # what a class that came later is given in advance, likewise
 MOST_LOST = 0.02  # the share of the others' val photos that may be taken for them
 _PRIOR_PHOTOS = 1.0  # what these are worth when val photos say otherwise
@@ -95,11 +97,19 @@ def statistic_shapes(rows: int, dim: int) -> dict[str, tuple[int, ...]]:
     return {MEANS: (rows, dim), WITHIN: (2, dim, dim), COUNTS: (rows + 2,)}
 
 
-def evidence_of(statistics: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def evidence_of(
+    statistics: Weights, photos: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return weights (rows, dim) and biases (rows,) of the log-density of each class.
 
     Up to what is common to all classes. The covariance is that of both kinds of photos together,
-    shrunk; `NO_EVIDENCE` is the bias of a class without photos.
+    shrunk; `NO_EVIDENCE` is the bias of a class without photos. A mean of few photos is off in all
+    directions alike, and counts for more the tighter the classes are there: the fewer there are,
+    the further the covariance is shrunk.
+
+    Args:
+        statistics: of all classes.
+        photos: how many photos each class that came later has.
     """
     means, within, counts, degrees = parts(statistics)
     weighed = np.array([1.0, NEW_WEIGHT])
@@ -107,7 +117,8 @@ def evidence_of(statistics: Weights) -> tuple[NDArray[np.float64], NDArray[np.fl
     covariance = (within * weighed[:, None, None]).sum(axis=0) / max(free, 1.0)
     level = max(float(np.trace(covariance)) / len(covariance), 1e-6)
     # With few photos the rest is taken for granted to be alike in all directions.
-    shrinkage = max(SHRINKAGE, len(covariance) / (len(covariance) + 10 * free))
+    unknown = len(covariance) / (len(covariance) + 10 * free)
+    shrinkage = max(SHRINKAGE, SHRINKAGE_OF_ONE / _middle(photos), unknown)
     covariance = (1 - shrinkage) * covariance + shrinkage * level * np.eye(len(covariance))
     weights = np.linalg.solve(covariance, means.T).T
     biases = -0.5 * np.einsum("rd,rd->r", weights, means)
@@ -121,7 +132,7 @@ def usual_balance(photos: NDArray[np.float64]) -> tuple[float, float]:
     Args:
         photos: how many photos each class that came later has.
     """
-    middle = float(np.median(photos)) if len(photos) else 1.0
+    middle = _middle(photos)
     temper = TEMPER * middle / (middle + TEMPER_PHOTOS)
     return temper, OFFSET * OFFSET_PHOTOS / (middle + OFFSET_PHOTOS)
 
@@ -190,6 +201,10 @@ def _greatest_offset(
     margins = np.sort(best.max(axis=1)[right] - beyond[old][right].max(axis=1))
     allowed = int(most_lost * old.sum())
     return float(margins[allowed]) - 1e-6 if len(margins) > allowed else np.inf
+
+
+def _middle(photos: NDArray[np.float64]) -> float:
+    return max(1.0, float(np.median(photos))) if len(photos) else 1.0
 
 
 def _told(

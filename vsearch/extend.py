@@ -18,6 +18,7 @@ from vsearch.class_rows import (
     balanced,
     folded,
     has_arrivals,
+    late_photos,
     spread_out,
     statistics,
     with_rows,
@@ -31,7 +32,7 @@ from vsearch.data import Label
 from vsearch.errors import DataError
 from vsearch.imprinting import MOST_VECTORS, class_vectors, cluster_means, clusters
 from vsearch.objectives import objective_named
-from vsearch.recalibration import head_logits, head_of, late_photos, recalibrated
+from vsearch.recalibration import head_logits, head_of, recalibrated
 
 __all__ = [
     "MOST_VECTORS",

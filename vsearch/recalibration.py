@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from vsearch.bundle import HEAD_LEAVES, Bundle, Weights, load_weights
-from vsearch.class_rows import ARRIVED, SCALE, balanced, counts_of, statistics
+from vsearch.class_rows import ARRIVED, SCALE, balanced, counts_of, late_photos, statistics
 from vsearch.class_statistics import (
-    COUNTS,
     MOST_LOST,
     evidence_of,
     fitted_balance,
@@ -79,7 +78,7 @@ def _rebalanced(
     late = np.array([arrived[rows].all() for rows in rows_of(counts)])
     if not targets[:, late].any() or late.all() or not arrived.any():
         return bundle
-    weights, biases = evidence_of(statistics(bundle))
+    weights, biases = evidence_of(statistics(bundle), late_photos(bundle))
     level = np.where(arrived[None], -np.inf, _plain_rows(bundle, embeddings))
     level = level - logsumexp(level, axis=1, keepdims=True)
     evidence = embeddings.astype(np.float64) @ weights.T + biases[None]
@@ -110,12 +109,6 @@ def head_of(bundle: Bundle, objective: Objective) -> Weights:
     head = {n.removeprefix(HEAD_LEAVES): v for n, v in leaves if n.startswith(HEAD_LEAVES)}
     require_vectors(objective)
     return head
-
-
-def late_photos(bundle: Bundle) -> NDArray[np.float64]:
-    """Return how many photos each class that came later has."""
-    counts = bundle.weights[COUNTS][:-2].astype(np.float64)
-    return counts[bundle.weights[ARRIVED] > 0]
 
 
 def require_vectors(objective: Objective) -> None:

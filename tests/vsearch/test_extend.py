@@ -261,11 +261,12 @@ def test_labels_that_come_later_leave_the_others_as_likely_among_themselves(kind
     assert loaded.model_fingerprint == extended.model_fingerprint != bundle.model_fingerprint
 
 
-def test_the_evidence_is_fishers_discriminant() -> None:
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_the_evidence_is_fishers_discriminant(count: int) -> None:
     """Against densities of Gaussians, put together from all photos."""
     bundle = trained()
-    extended = with_labels(bundle, late())
-    own, new = np.array([0, 1, 2] * 20), [photos_of([3 + i] * 12, 1 + i) for i in range(2)]
+    extended = with_labels(bundle, late(photos=count))
+    own, new = np.array([0, 1, 2] * 20), [photos_of([3 + i] * count, 1 + i) for i in range(2)]
     old = photos_of(own.tolist(), 0)
     groups = [old[own == label] for label in range(3)] + new
     means = np.stack([group.mean(axis=0, dtype=np.float64) for group in groups])
@@ -273,14 +274,15 @@ def test_the_evidence_is_fishers_discriminant() -> None:
     within = sum(
         weight * (group - mean).T @ (group - mean)
         for weight, group, mean in zip(weights, groups, means, strict=True)
-    ) / (57 + 5 * 22)
-    shrinkage = DIM / (DIM + 10 * (57 + 5 * 22))
-    shrinkage = max(shrinkage, 0.01)
+    )
+    free = 57 + 5 * 2 * (count - 1)
+    within = within / free
+    shrinkage = max(0.01, 0.6 / count, DIM / (DIM + 10 * free))
     within = (1 - shrinkage) * within + shrinkage * np.trace(within) / DIM * np.eye(DIM)
     photos = photos_of([0, 3, 4, 2, 1], 9).astype(np.float64)
     apart = photos[:, None] - means[None]
     density = -0.5 * np.einsum("nci,ij,ncj->nc", apart, np.linalg.inv(within), apart)
-    temper, offset = 0.2 * 12 / 27, 2 * 5 / 17
+    temper, offset = 0.2 * count / (count + 8), 2 * 5 / (count + 5)
     logits = 9.0 * head_logits(bundle, photos.astype(np.float32)).astype(np.float64)
     level = np.log(np.exp(logits).sum(axis=1, keepdims=True))
     against = np.log(np.exp(temper * density[:, :3]).sum(axis=1, keepdims=True))
