@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ParamSpec, TypeVar, Unpack
 
+from PIL import Image
+
 from api.lease import Lease
 from api.shared_network import Predicted, SharedNetwork
+from indexer.close_matches import SentPhoto
 from indexer.embedding import PhotoPredictions, Pixels
 from indexer.search import Asked, Searcher
 from indexer.search_hits import SearchResult
-from vsearch.images import Crop, load
+from vsearch.images import Crop, load_with_glance
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +59,7 @@ class Seen:
         batch: how many photos shared its pass.
         started: when its way began, `time.perf_counter` seconds.
         timings: milliseconds of the stages so far, "decode" and "embed".
+        glance: the photo small, if it is large; see `load_with_glance`.
     """
 
     data: bytes
@@ -64,6 +68,12 @@ class Seen:
     batch: int
     started: float
     timings: dict[str, float] = field(default_factory=dict)
+    glance: Image.Image | None = None
+
+    @property
+    def sent(self) -> SentPhoto | None:
+        """The photo as the catalogue may have it; None where a part of it was looked at."""
+        return None if self.crop else SentPhoto(self.data, self.glance)
 
     def timed(self, **stages: float) -> dict[str, float]:
         """Return all timings: further stages, "total" until now, and "wait".
@@ -120,11 +130,13 @@ class Pair:
         """
         started = time.perf_counter()
         with self.network.expecting():
-            pixels, decode = await self._in_thread(self._workers.decoders, self._load, data, crop)
+            (pixels, glance), decode = await self._in_thread(
+                self._workers.decoders, self._load, data, crop
+            )
             asked = self.network.submit(pixels)
         shared: Predicted = await asyncio.wrap_future(asked)
         timings = {"decode": decode, "embed": shared.worked}
-        return Seen(data, crop, shared.answer, shared.jobs, started, timings)
+        return Seen(data, crop, shared.answer, shared.jobs, started, timings, glance)
 
     async def decode(self, data: bytes, *, crop: Crop | None = None) -> Pixels:
         """Return a photo's pixels, (size, size, 3) uint8, as this pair's network sees them.
@@ -132,7 +144,7 @@ class Pair:
         Raises:
             ImageError: the photo cannot be used.
         """
-        return (await self._in_thread(self._workers.decoders, self._load, data, crop))[0]
+        return (await self._in_thread(self._workers.decoders, self._load, data, crop))[0][0]
 
     async def predict(self, pixels: Pixels) -> Predicted:
         """Return what the network says of one photo, (size, size, 3) uint8, as one row."""
@@ -148,9 +160,7 @@ class Pair:
         Raises:
             CategoryError: the shop has no such category.
         """
-        answer = partial(self.searcher.answer, seen.predictions, **asked)
-        if seen.crop is None:
-            answer = partial(answer, data=seen.data)
+        answer = partial(self.searcher.answer, seen.predictions, sent=seen.sent, **asked)
         return await self._answered(seen, answer)
 
     async def classify(self, seen: Seen) -> SearchResult:
@@ -166,9 +176,12 @@ class Pair:
         result, search = await self._in_thread(self._workers.searchers, _clocked, answer)
         return replace(result, timings=seen.timed(search=search))
 
-    def _load(self, data: bytes, crop: Crop | None) -> tuple[Pixels, float]:
+    def _load(
+        self, data: bytes, crop: Crop | None
+    ) -> tuple[tuple[Pixels, Image.Image | None], float]:
         limit = self.searcher.shop.settings.max_pixels
-        return _clocked(lambda: load(data, self.network.spec, crop=crop, max_pixels=limit))
+        look = partial(load_with_glance, data, self.network.spec, crop=crop, max_pixels=limit)
+        return _clocked(look)
 
     @staticmethod
     async def _in_thread(

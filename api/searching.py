@@ -169,7 +169,7 @@ class Answering:
             results.append(
                 searcher.answer(
                     seen.predictions,
-                    data=None if seen.crop else seen.data,
+                    sent=seen.sent,
                     top_k=count,
                     categories=filtered.categories,
                     where=filtered.where,

@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from cachetools import LRUCache
+from PIL import Image
 
 from indexer.records import Photo
 from indexer.same_photo import SamePhoto
@@ -22,7 +24,20 @@ _looks: LRUCache[str, Look] = LRUCache(8192)
 _lock = threading.Lock()
 
 
-def same_photo(shop: Shop, data: bytes, hits: Sequence[SearchHit]) -> SamePhoto | None:
+@dataclass(frozen=True)
+class SentPhoto:
+    """A photo that was searched with.
+
+    Attributes:
+        data: its file, which can be decoded.
+        glance: the photo small, as `load_with_glance` returns it; None: it is decoded again.
+    """
+
+    data: bytes
+    glance: Image.Image | None = None
+
+
+def same_photo(shop: Shop, sent: SentPhoto, hits: Sequence[SearchHit]) -> SamePhoto | None:
     """Return whose photo this is, if the catalogue has it.
 
     The same file is found whatever the hits are; a copy among the views of the first `HITS`.
@@ -30,16 +45,16 @@ def same_photo(shop: Shop, data: bytes, hits: Sequence[SearchHit]) -> SamePhoto 
 
     Args:
         shop: the shop.
-        data: the query's file, which can be decoded.
+        sent: the query.
         hits: what was found for it, best first.
     """
-    item_id = shop.catalogue.item_with_photo(content_hash(data))
+    item_id = shop.catalogue.item_with_photo(content_hash(sent.data))
     if item_id is not None:
         return SamePhoto(item_id, same_file=True)
     near = [hit for hit in hits[:HITS] if hit.score >= NEAR_COSINE]
     if not near:
         return None
-    own = _look(shop, data)
+    own = _look(shop, sent.data) if sent.glance is None else Look.of(sent.glance)
     photos = shop.kept.photos([hit.photo_key for hit in near])
     looks = _looks_of(shop, photos.values())
     for hit in near:

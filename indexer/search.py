@@ -8,9 +8,10 @@ from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from indexer.classes import Classes, classes_of
-from indexer.close_matches import same_photo
+from indexer.close_matches import SentPhoto, same_photo
 from indexer.embedding import PhotoEmbedder, PhotoPredictions, load_embedder
 from indexer.filter_syntax import CATEGORY, Filter
 from indexer.item_search import ItemSearch
@@ -22,7 +23,7 @@ from indexer.shop import Shop
 from indexer.unknown import VIEWS, Evidence, confidence_of
 from indexer.versions import IndexVersion
 from vsearch.errors import FingerprintMismatchError, ShopError, VersionError
-from vsearch.images import Crop, load
+from vsearch.images import Crop, load_with_glance
 from vsearch.taxonomy import CategoryPath
 
 __all__ = ["Asked", "Restrict", "SearchHit", "SearchResult", "Searcher"]
@@ -130,9 +131,10 @@ class Searcher:
             CategoryError: the shop has no such category.
         """
         self.items.check(asked.get("top_k", TOP_K), asked.get("categories", ()))
-        predictions, timings = self._embed(data, crop)
+        predictions, glance, timings = self._embed(data, crop)
         started = time.perf_counter()
-        result = self.answer(predictions, data=None if crop else data, **asked)
+        sent = None if crop else SentPhoto(data, glance)
+        result = self.answer(predictions, sent=sent, **asked)
         timings["search"] = 1e3 * (time.perf_counter() - started)
         timings["total"] = sum(timings.values())
         return replace(result, timings=timings)
@@ -141,7 +143,7 @@ class Searcher:
         self,
         predictions: PhotoPredictions,
         *,
-        data: bytes | None = None,
+        sent: SentPhoto | None = None,
         top_k: int = TOP_K,
         categories: Sequence[CategoryPath] = (),
         restrict: Restrict = "off",
@@ -153,7 +155,7 @@ class Searcher:
 
         Args:
             predictions: what the network says of the photo, one row.
-            data: the photo's file, to tell that the catalogue has this very photo; None: not told.
+            sent: the photo, to tell that the catalogue has this very one; None: not told.
             top_k: see `Asked`, as are the others.
             categories: likewise.
             restrict: likewise.
@@ -193,7 +195,7 @@ class Searcher:
                     min_score=min_score,
                     first=first if plain else None,
                 )
-            same = None if data is None else same_photo(self.shop, data, hits)
+            same = None if sent is None else same_photo(self.shop, sent, hits)
             shown = self.told(predictions, first)
         return replace(shown, hits=tuple(hits), restricted=restricted, same_photo=same)
 
@@ -204,7 +206,7 @@ class Searcher:
             ImageError: the photo cannot be used.
         """
         started = time.perf_counter()
-        predictions, timings = self._embed(data, crop)
+        predictions, _, timings = self._embed(data, crop)
         shown = self.told(predictions)
         timings["total"] = 1e3 * (time.perf_counter() - started)
         return replace(shown, timings=timings)
@@ -239,15 +241,18 @@ class Searcher:
         foreign, now = self.foreign(predictions, nearest), self._labels.current()
         yield from classes_of(now.labels, now.predictions(predictions), foreign)
 
-    def _embed(self, data: bytes, crop: Crop | None) -> tuple[PhotoPredictions, dict[str, float]]:
-        """Return what the network says of a photo, and the milliseconds of both stages."""
+    def _embed(
+        self, data: bytes, crop: Crop | None
+    ) -> tuple[PhotoPredictions, Image.Image | None, dict[str, float]]:
+        """Return what the network says of a photo, a glance of it, and the stages' milliseconds."""
         started = time.perf_counter()
-        pixels = load(data, self.embedder.spec, crop=crop, max_pixels=self.shop.settings.max_pixels)
+        limit = self.shop.settings.max_pixels
+        pixels, glance = load_with_glance(data, self.embedder.spec, crop=crop, max_pixels=limit)
         decoded = time.perf_counter()
         predictions = self.embedder(pixels[None])
         embedded = time.perf_counter()
         timings = {"decode": 1e3 * (decoded - started), "embed": 1e3 * (embedded - decoded)}
-        return predictions, timings
+        return predictions, glance, timings
 
     def told(
         self, predictions: PhotoPredictions, nearest: NearestRows | None = None

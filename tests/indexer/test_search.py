@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from indexer import close_matches
 from indexer.build import build
 from indexer.records import ItemRow, PhotoRow
 from indexer.search import Searcher
@@ -21,7 +23,7 @@ from indexer.versions import IndexVersion
 from tests.indexer.tiny_shop import TinyEmbedder, add_further, item_row, make_shop, painted
 from vsearch.data import Label
 from vsearch.errors import CategoryError, FingerprintMismatchError, ShopError, VersionError
-from vsearch.images import Crop, ImageError, load
+from vsearch.images import Crop, ImageError, decode, load
 from vsearch.taxonomy import CategoryPath
 
 pytestmark = pytest.mark.usefixtures("index_device")
@@ -230,8 +232,20 @@ def test_the_very_photo_is_told(shop: Shop, searcher: Searcher) -> None:
     assert searcher.search(row.path.read_bytes()).same_photo is None
 
 
-def test_a_copy_of_a_photo_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("side", "kind", "decoded_again"), [(200, "JPEG", True), (1500, "WEBP", False)]
+)
+def test_a_copy_of_a_photo_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, kind: str, decoded_again: bool
+) -> None:
     """The same picture at another size and quality, and a picture of something else."""
+    decoded: list[bytes] = []
+
+    def counted(data: bytes, **asked: Any) -> Image.Image:
+        decoded.append(data)
+        return decode(data, **asked)
+
+    monkeypatch.setattr(close_matches, "decode", counted)
     drawn = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)).resize(
         (240, 240), Image.Resampling.BICUBIC
     )
@@ -244,12 +258,13 @@ def test_a_copy_of_a_photo_is_told(tmp_path: Path) -> None:
         build(shop, embedder=TinyEmbedder())
         searcher = Searcher.open(shop, embedder=TinyEmbedder())
         copy = io.BytesIO()
-        drawn.resize((200, 200)).save(copy, "JPEG", quality=80)
+        drawn.resize((side, side)).save(copy, kind, quality=80)
         told = searcher.search(copy.getvalue()).same_photo
         assert told is not None
         assert (told.item_id, told.same_file) == ("drawn", False)
+        assert (copy.getvalue() in decoded) == decoded_again
         other = io.BytesIO()
-        drawn.rotate(90).save(other, "PNG")
+        drawn.rotate(90).resize((side, side)).save(other, "PNG")
         assert searcher.search(other.getvalue()).same_photo is None
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from vsearch.errors import BundleError
 from vsearch.images import (
+    GLANCE,
     Crop,
     ImageError,
     ImageProblem,
@@ -25,6 +26,7 @@ from vsearch.images import (
     content_hash,
     decode,
     load,
+    load_with_glance,
     preprocess,
     read_photo,
     thumbnail,
@@ -275,3 +277,23 @@ def test_real_photos(grocery_store: Path) -> None:
         assert load(data, ImageSpec()).std() > 10
         with pytest.raises(ImageError, match="cut off"):
             load(data[: len(data) // 2], ImageSpec())
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((2000, 3000), True), ((3000, 1000), True), ((300, 900), False)]
+)
+def test_a_glance_is_the_whole_photo_small(size: tuple[int, int], expected: bool) -> None:
+    small = np.random.default_rng(0).integers(0, 256, (5, 5, 3), np.uint8)
+    photo = Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    photo.save(file, "JPEG", quality=90)
+    spec = ImageSpec(64)
+    crop = Crop(0.5, 0.5, 0.5, 0.5)
+    pixels, glance = load_with_glance(file.getvalue(), spec, crop=crop)
+    np.testing.assert_array_equal(pixels, load(file.getvalue(), spec, crop=crop))
+    assert (glance is not None) == expected
+    if glance is not None:
+        assert GLANCE <= min(glance.size) <= GLANCE * 4 // 3
+        assert glance.width / glance.height == pytest.approx(photo.width / photo.height, rel=0.02)
+        same = np.asarray(photo.resize(glance.size, Image.Resampling.BOX), np.int16)
+        assert np.abs(np.asarray(glance, np.int16) - same).max() < 16
