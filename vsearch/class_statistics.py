@@ -22,8 +22,7 @@ Weights = dict[str, NDArray[np.float32]]
 # Chosen on val photos of fashion-catalogue, four times six of its types held back (BENCHMARKS.md).
 NEW_WEIGHT = 5.0  # photos that the embedding was not trained on show how wide classes really are
 SHRINKAGE = 0.01  # of the covariance towards a multiple of the identity
-# The same for classes of one photo, and with more the less: what is left of it at ten helps little.
-SHRINKAGE_OF_ONE = 0.6
+SHRINKAGE_OF_ONE = 0.6  # the same for classes of one photo; with ten there is hardly more to gain
 TEMPER, TEMPER_PHOTOS = 0.2, 8.0  # how far evidence is believed, and with how many photos half
 OFFSET, OFFSET_PHOTOS = 2.0, 5.0  # what a class that came later is given in advance, likewise
 MOST_LOST = 0.02  # the share of the others' val photos that may be taken for them
@@ -118,7 +117,7 @@ def evidence_of(
     level = max(float(np.trace(covariance)) / len(covariance), 1e-6)
     # With few photos the rest is taken for granted to be alike in all directions.
     unknown = len(covariance) / (len(covariance) + 10 * free)
-    shrinkage = max(SHRINKAGE, SHRINKAGE_OF_ONE / _middle(photos), unknown)
+    shrinkage = max(SHRINKAGE, SHRINKAGE_OF_ONE / _middle(photos) ** 1.5, unknown)
     covariance = (1 - shrinkage) * covariance + shrinkage * level * np.eye(len(covariance))
     weights = np.linalg.solve(covariance, means.T).T
     biases = -0.5 * np.einsum("rd,rd->r", weights, means)

@@ -277,7 +277,7 @@ def test_the_evidence_is_fishers_discriminant(count: int) -> None:
     )
     free = 57 + 5 * 2 * (count - 1)
     within = within / free
-    shrinkage = max(0.01, 0.6 / count, DIM / (DIM + 10 * free))
+    shrinkage = max(0.01, 0.6 / count**1.5, DIM / (DIM + 10 * free))
     within = (1 - shrinkage) * within + shrinkage * np.trace(within) / DIM * np.eye(DIM)
     photos = photos_of([0, 3, 4, 2, 1], 9).astype(np.float64)
     apart = photos[:, None] - means[None]
