@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from indexer.evaluate import Evaluation
 from indexer.extending import calibrated
 from indexer.gate import MAX_DROP
+from indexer.handover import serving
 from indexer.new_labels import photos_of
 from indexer.pair import load_model
 from indexer.shop import Shop
 from indexer.training_data import training_data
+from vsearch.bundle import Bundle
 from vsearch.class_rows import late_labels
 from vsearch.embed import Embedder
 from vsearch.errors import DataError
@@ -79,12 +81,7 @@ def shots_curve(
         DataError: no label came by extension, or none of these is asked about.
     """
     bundle = load_model(shop, evaluation.report.model)
-    late = late_labels(bundle)
-    if not late:
-        raise DataError(
-            f"no label of model {bundle.model_fingerprint} came by `vsearch extend`: there is no "
-            "curve of few photos to draw; leave --shots out"
-        )
+    late = _late(bundle)
     data = training_data(shop, bundle.label_columns)
     base, embedder = without_labels(bundle, late), Embedder(bundle)
     photos = photos_of(shop, bundle, data, late)
@@ -113,6 +110,25 @@ def shots_curve(
     for photos_each, right in found.items():
         curve.append(_shots(photos_each, np.stack(right), is_late))
     return curve
+
+
+def require_extended(shop: Shop) -> None:
+    """Refuse, before minutes of evaluation, a shop that has no curve of few photos.
+
+    Raises:
+        DataError: no label of the model in service came by extension.
+    """
+    if model := serving(shop).model:  # without one evaluation says what is missing
+        _late(load_model(shop, model))
+
+
+def _late(bundle: Bundle) -> tuple[str, ...]:
+    if late := late_labels(bundle):
+        return late
+    raise DataError(
+        f"no label of model {bundle.model_fingerprint} came by `vsearch extend`: there is no "
+        "curve of few photos to draw; leave --shots out"
+    )
 
 
 def _shots(photos: int | None, right: NDArray[np.bool_], late: NDArray[np.bool_]) -> Shots:

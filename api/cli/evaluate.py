@@ -110,6 +110,10 @@ def evaluate(
     from indexer.shop import Shop
 
     with Terminal(as_json, quiet) as terminal, Shop.open(shop) as opened:
+        if numbers:
+            from indexer.shots import require_extended
+
+            require_extended(opened)
         evaluation = measure(
             opened,
             queries,

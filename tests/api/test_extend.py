@@ -72,6 +72,10 @@ def test_people_see_what_was_added_and_what_was_not(shop: Path) -> None:
 
 
 def test_the_curve_of_few_photos(shop: Path, tmp_path: Path) -> None:
+    # Told before a query is asked about: the manifest is not even looked for.
+    code, shown = run("evaluate", shop, tmp_path / "absent.csv", "--shots", "1", "--json")
+    assert code == 1
+    assert "came by `vsearch extend`" in json.loads(shown)["error"]
     run("extend", shop, "--max-drop", 100)
     for seed in range(300, 306):
         photo_row(tmp_path, seed)

@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from indexer.shop import Current
-from tests.benchmarks.api_load import changes, prepare, verdict
+from tests.benchmarks.api_load import LEAST, Bench, changes, prepare, throughput, verdict
 from tests.benchmarks.api_servers import SERVE
 
 SETUP = "import pytest, runpy, sys; from tests.indexer.tiny_network import offer_tiny; "
@@ -12,16 +13,31 @@ TINY = SETUP + "offer_tiny(pytest.MonkeyPatch()); "
 RUN = TINY + "module = sys.argv.pop(1); runpy.run_module(module, run_name='__main__')"
 
 
+def small(trained: Path, folder: Path, **given: Any) -> tuple[Bench, list[Current]]:
+    serve = (SERVE[0], "-c", TINY + SERVE[2], *SERVE[3:])
+    return prepare(
+        trained / "shop", folder, serve=serve, program=(sys.executable, "-c", RUN), **given
+    )
+
+
+def test_the_server_is_measured_beside_the_bare_network_and_the_least_of_servers(
+    trained: Path, tmp_path: Path
+) -> None:
+    bench, _ = small(trained, tmp_path, many=3, seconds=0.5, rounds=1)
+    told = throughput(bench)
+    assert {"bare", "search", "search, no batching", "classify", LEAST} <= told["rounds"].keys()
+    for name in ("search", "classify", LEAST):
+        (one,) = told["rounds"][name]
+        assert one["statuses"] == {"200": one["requests"]}
+        assert one["requests"] > 0
+    bare = told["medians"]["bare"]["files_per_second"]
+    assert told["uvicorn_of_bare_files"] == told["medians"][LEAST]["per_second"] / bare
+
+
 def test_no_answer_fails_or_is_mixed_while_others_switch_pairs_and_take_items_in(
     trained: Path, tmp_path: Path
 ) -> None:
-    bench, pairs = prepare(
-        trained / "shop",
-        tmp_path,
-        serve=(SERVE[0], "-c", TINY + SERVE[2], *SERVE[3:]),
-        program=(sys.executable, "-c", RUN),
-        many=6,
-    )
+    bench, pairs = small(trained, tmp_path, many=6)
     told = changes(bench, pairs, seconds=4, switches=3, upserts=12)
     assert (told["switches"], told["upserts"]) == (3, 12)
     assert (told["failed"], told["mixed"]) == (0, 0)

@@ -5,8 +5,8 @@
 All over the loopback, with processes of their own for the servers, the shoppers, the bare network
 and whoever changes the shop. SHOP is copied; it may be `demo-shop/shop` after `make demo`. The
 shoppers share the cores with what they measure: their processor time is told beside each figure.
-Rounds of the bare network, the server, and LitServe where it is installed, take turns, so that a
-busy machine is busy for all of them.
+Rounds of the bare network, the server, uvicorn with the network and nothing else, and LitServe
+where it is installed, take turns, so that a busy machine is busy for all of them.
 """
 
 import argparse
@@ -33,6 +33,7 @@ Figures = dict[str, Any]
 
 SHOPPERS = 32
 FOR_LONG = 24 * 3600.0  # seconds; they are told when to end
+LEAST = "uvicorn alone"
 LITSERVE = ((1, 0.0), (2, 0.0), (8, 2.0))  # photos of a batch, and milliseconds it waits
 
 
@@ -144,7 +145,7 @@ def throughput(bench: Bench) -> Figures:
         with (
             bench.served() as batching,
             bench.served(batching="false") as single,
-            litserve(bench) as peers,
+            compared(bench) as peers,
         ):
             for server in (batching, single, *peers.values()):
                 bench.shoppers(server, shoppers=4, seconds=2, path="/v1/classify")
@@ -175,6 +176,7 @@ def summary(rounds: dict[str, list[Figures]]) -> Figures:
         "search_of_bare_pixels": search["per_second"] / bare["pixels_per_second"],
         "search_of_bare_files": search["per_second"] / bare["files_per_second"],
         "classify_of_bare_files": middle["classify"]["per_second"] / bare["files_per_second"],
+        "uvicorn_of_bare_files": middle[LEAST]["per_second"] / bare["files_per_second"],
         # Of processor time, which a busy machine changes less than what is done in a second.
         "bare_files_cpu_of_search": bare["files_cpu_ms"] / search["server_cpu_ms"],
         "bare_files_cpu_of_classify": bare["files_cpu_ms"] / middle["classify"]["server_cpu_ms"],
@@ -198,15 +200,20 @@ def awake(server: Server) -> Iterator[None]:
 
 
 @contextmanager
-def litserve(bench: Bench) -> Iterator[dict[str, Server]]:
-    """Serve the same network with LitServe, if it is there, once for each way of batching."""
-    module = [sys.executable, "-m", "tests.benchmarks.api_litserve", str(bench.shop)]
+def compared(bench: Bench) -> Iterator[dict[str, Server]]:
+    """Serve the same network otherwise: with uvicorn alone, and with LitServe, if it is there.
+
+    LitServe is there once for each way of batching.
+    """
+    ways: dict[str, list[str]] = {LEAST: ["api_least"]}
+    for batch, wait_ms in LITSERVE if peer() else ():
+        options = [f"--batch={batch}", f"--wait-ms={wait_ms}"]
+        ways[f"LitServe, batch {batch}"] = ["api_litserve", *options]
     with ExitStack() as stack:
         servers = {}
-        for batch, wait_ms in LITSERVE if peer() else ():
-            command = [*module, f"--batch={batch}", f"--wait-ms={wait_ms}"]
-            server = stack.enter_context(running(command, "/health", log=bench.log))
-            servers[f"LitServe, batch {batch}"] = server
+        for name, (module, *options) in ways.items():
+            command = [*bench.program, f"tests.benchmarks.{module}", str(bench.shop), *options]
+            servers[name] = stack.enter_context(running(command, "/health", log=bench.log))
         yield servers
 
 
