@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from indexer.embedding import PhotoPredictions
 from indexer.unknown import UNKNOWN_FROM
 from vsearch.data import Label
-from vsearch.taxonomy import CategoryPath, format_path, roll_up
+from vsearch.taxonomy import CategoryPath, format_path, rolled_up
 
 MOST = 20  # labels that an answer names, beside those that the photo is given
 # Less probable categories are left out. They are what would make the answer of a large shop long,
@@ -89,34 +89,46 @@ def classes_of(
     """
     foreign = predictions.foreign if foreign is None else foreign
     scores = [None] * len(predictions.embeddings) if foreign is None else foreign.tolist()
-    answers = zip(predictions.probabilities, predictions.shares, predictions.assigned, strict=True)
-    for (probabilities, shares, assigned), score in zip(answers, scores, strict=True):
-        named, categories = best_classes(labels, probabilities, shares, assigned)
-        yield Classes(named, categories, None if score is None else score >= UNKNOWN_FROM, score)
+    named = _best_labels(labels, predictions.probabilities, predictions.assigned)
+    categories = _best_categories(labels, predictions.shares)
+    for own, within, score in zip(named, categories, scores, strict=True):
+        yield Classes(own, within, None if score is None else score >= UNKNOWN_FROM, score)
 
 
-def best_classes(
-    labels: Sequence[Label],
-    probabilities: NDArray[np.float32],
-    shares: NDArray[np.float32],
-    assigned: NDArray[np.bool_],
-) -> tuple[tuple[LabelProbability, ...], tuple[CategoryProbability, ...]]:
-    """Return the most probable labels and the categories of all levels, best first.
+def _best_labels(
+    labels: Sequence[Label], probabilities: NDArray[np.float32], assigned: NDArray[np.bool_]
+) -> Iterator[tuple[LabelProbability, ...]]:
+    """Yield the most probable labels of each photo, and all that it is given, best first.
 
     Args:
         labels: the classes.
-        probabilities: shape (labels,).
-        shares: shape (labels,), what rolls up the category tree.
-        assigned: shape (labels,), which labels the photo is given.
+        probabilities: shape (n, labels).
+        assigned: shape (n, labels), which of them each photo is given.
     """
-    ranked = np.argsort(-probabilities, kind="stable")
-    best = [i for rank, i in enumerate(ranked.tolist()) if rank < MOST or assigned[i]]
-    named = (
-        LabelProbability(labels[i].name, labels[i].path, float(probabilities[i]), bool(assigned[i]))
-        for i in best
-    )
-    sums = roll_up(shares[None], [label.path for label in labels])
-    told = [path for path in sums if sums[path][0] >= LEAST]
-    # A parent with the same probability as its only child comes first.
-    paths = sorted(told, key=lambda path: (-sums[path][0], len(path), path))
-    return tuple(named), tuple(CategoryProbability(p, min(float(sums[p][0]), 1.0)) for p in paths)
+    ranked = np.argsort(-probabilities, axis=1, kind="stable")
+    for places, own, given in zip(ranked, probabilities, assigned, strict=True):
+        further = places[MOST:]
+        best = np.concatenate([places[:MOST], further[given[further]]])
+        told = zip(best.tolist(), own[best].tolist(), given[best].tolist(), strict=True)
+        yield tuple(
+            LabelProbability(labels[i].name, labels[i].path, probability, is_given)
+            for i, probability, is_given in told
+        )
+
+
+def _best_categories(
+    labels: Sequence[Label], shares: NDArray[np.float32]
+) -> Iterator[tuple[CategoryProbability, ...]]:
+    """Yield the categories of all levels of each photo, best first.
+
+    Args:
+        labels: the classes.
+        shares: shape (n, labels), what rolls up the category tree.
+    """
+    paths, sums = rolled_up(shares, [label.path for label in labels])
+    # A parent with the same probability as its only child comes first: so the paths are sorted.
+    ranked = np.argsort(-sums, axis=1, kind="stable")
+    for places, own in zip(ranked, sums, strict=True):
+        best = places[: np.count_nonzero(own >= LEAST)]
+        told = zip(best.tolist(), np.minimum(own[best], 1).tolist(), strict=True)
+        yield tuple(CategoryProbability(paths[i], probability) for i, probability in told)

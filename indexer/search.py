@@ -168,11 +168,11 @@ class Searcher:
         """
         self.items.check(top_k, categories)
         unfiltered = text is None and not categories and where is None
-        likely, plain = unfiltered and restrict == "auto", unfiltered and restrict == "off"
-        k = max(VIEWS, min(self.items.usual_rows(top_k), _FIRST)) if plain else VIEWS
+        if unfiltered and restrict == "off":
+            return self.answers(predictions, [sent], top_k, min_score=min_score)[0]
+        likely = unfiltered and restrict == "auto"
         restricted = None
         with self.items.moment(categories, where, also=[CATEGORY] if likely else []):
-            first = self.items.nearest(predictions.embeddings, k)
             if text is not None:
                 hits = self.items.with_text(
                     predictions.embeddings[0],
@@ -188,16 +188,42 @@ class Searcher:
                 )
             else:
                 (hits,) = self.items.hits(
-                    predictions.embeddings,
-                    top_k,
-                    categories,
-                    where=where,
-                    min_score=min_score,
-                    first=first if plain else None,
+                    predictions.embeddings, top_k, categories, where=where, min_score=min_score
                 )
             same = None if sent is None else same_photo(self.shop, sent, hits)
-            shown = self.told(predictions, first)
+            shown = self.told(predictions)
         return replace(shown, hits=tuple(hits), restricted=restricted, same_photo=same)
+
+    def answers(
+        self,
+        predictions: PhotoPredictions,
+        sent: Sequence[SentPhoto | None],
+        top_k: int = TOP_K,
+        *,
+        min_score: float = -1.0,
+    ) -> list[SearchResult]:
+        """Return what `answer` does, of n photos as of one moment, among all items.
+
+        Args:
+            predictions: what the network says of the photos.
+            sent: each photo, or None; see `answer`.
+            top_k: see `Asked`.
+            min_score: likewise.
+        """
+        self.items.check(top_k, ())
+        k = max(VIEWS, min(self.items.usual_rows(top_k), _FIRST))
+        with self.items.moment():
+            first = self.items.nearest(predictions.embeddings, k)
+            found = self.items.hits(predictions.embeddings, top_k, min_score=min_score, first=first)
+            shown = self.told_together(predictions, first)
+            return [
+                replace(
+                    one,
+                    hits=tuple(hits),
+                    same_photo=None if own is None else same_photo(self.shop, own, hits),
+                )
+                for one, hits, own in zip(shown, found, sent, strict=True)
+            ]
 
     def classify(self, data: bytes, *, crop: Crop | None = None) -> SearchResult:
         """Return what the photo shows, without hits.
@@ -258,9 +284,17 @@ class Searcher:
         self, predictions: PhotoPredictions, nearest: NearestRows | None = None
     ) -> SearchResult:
         """Return what one photo shows, without hits and timings; see `foreign`."""
-        shown = next(self.classes(predictions, nearest))
+        return self.told_together(predictions, nearest)[0]
+
+    def told_together(
+        self, predictions: PhotoPredictions, nearest: NearestRows | None = None
+    ) -> list[SearchResult]:
+        """Return what n photos show, without hits and timings; see `foreign`."""
         model, index = self.embedder.model_fingerprint, self.version.name
-        return SearchResult(**vars(shown), hits=(), model=model, index=index, timings={})
+        return [
+            SearchResult(**vars(shown), hits=(), model=model, index=index, timings={})
+            for shown in self.classes(predictions, nearest)
+        ]
 
     def search_likely(
         self,

@@ -50,10 +50,20 @@ class Look:
     @classmethod
     def of(cls, photo: Image.Image) -> "Look":
         """Look at a photo in RGB, of any size."""
-        grey = photo.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS)
-        levels = np.asarray(grey, np.int16)
         places = photo.resize((SIDE, SIDE), Image.Resampling.BOX)
-        return cls(np.packbits(levels[:, 1:] > levels[:, :-1]), np.asarray(places, np.uint8))
+        return cls(bits_of(photo), np.asarray(places, np.uint8))
+
+
+def bits_of(photo: Image.Image) -> NDArray[np.uint8]:
+    """Return the difference hash of a photo in RGB, of any size: shape (32,), uint8, packed."""
+    grey = photo.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS)
+    levels = np.asarray(grey)
+    return np.packbits(levels[:, 1:] > levels[:, :-1])
+
+
+def bits_apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
+    """Return in how many bits two hashes differ."""
+    return int(np.bitwise_count(one ^ other).sum())
 
 
 def near_pairs(bits: NDArray[np.uint8], most: int = NEAR_BITS) -> Iterator[NDArray[np.int64]]:
@@ -79,7 +89,7 @@ def near_pairs(bits: NDArray[np.uint8], most: int = NEAR_BITS) -> Iterator[NDArr
 
 def is_copy(one: Look, other: Look) -> bool:
     """Say whether two photos are copies of the same picture."""
-    if int(np.bitwise_count(one.bits ^ other.bits).sum()) > NEAR_BITS:
+    if bits_apart(one.bits, other.bits) > NEAR_BITS:
         return False  # as nearly all pairs are, and bits are compared in a hundredth of the time
     return bool(levels_apart(one.places[None], other.places[None])[0] <= NEAR_LEVELS)
 

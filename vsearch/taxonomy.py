@@ -120,11 +120,22 @@ def roll_up(
         For every path of the tree a float32 array of shape (n,). The children of a path sum to
         the path itself wherever no label sits on the path directly.
     """
-    paths, columns, places = _levels(tuple(label_paths))
-    sums = np.stack(
-        [np.bincount(places, row[columns], minlength=len(paths)) for row in probabilities]
-    ).astype(np.float32)
+    paths, sums = rolled_up(probabilities, label_paths)
     return dict(zip(paths, sums.T, strict=True))
+
+
+def rolled_up(
+    probabilities: NDArray[np.float32], label_paths: Sequence[CategoryPath]
+) -> tuple[tuple[CategoryPath, ...], NDArray[np.float32]]:
+    """Return all paths of the tree and what `roll_up` finds for them, as one array.
+
+    Returns:
+        The paths, those nearest to the root first and then by name, and float32 of shape
+        (n, paths).
+    """
+    paths, columns, places = _levels(tuple(label_paths))
+    rows = [np.bincount(places, row[columns], minlength=len(paths)) for row in probabilities]
+    return paths, np.stack(rows).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -132,9 +143,10 @@ def _levels(
     label_paths: tuple[CategoryPath, ...],
 ) -> tuple[tuple[CategoryPath, ...], NDArray[np.int64], NDArray[np.int64]]:
     """Return all levels, and pairs of a label's column and the place of a level above it."""
-    place: dict[CategoryPath, int] = {}
+    levels = {level for path in label_paths for level in ancestors(path)}
+    place = {level: i for i, level in enumerate(sorted(levels, key=lambda one: (len(one), one)))}
     pairs = [
-        (column, place.setdefault(level, len(place)))
+        (column, place[level])
         for column, path in enumerate(label_paths)
         for level in ancestors(path)
     ]

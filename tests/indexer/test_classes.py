@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.build import build
-from indexer.classes import LEAST, MOST, Classes, best_classes
+from indexer.classes import LEAST, MOST, Classes, classes_of
+from indexer.prediction_rows import PredictionRows
 from indexer.search import Searcher
 from indexer.shop import Shop
 from tests.indexer.tiny_shop import (
@@ -95,10 +96,15 @@ def test_every_label_that_is_given_is_told_however_many_there_are() -> None:
     probabilities = np.linspace(0.9, 0.1, 50, dtype=np.float32)
     assigned = np.zeros(50, bool)
     assigned[[2, 40]] = True
-    named, categories = best_classes(labels, probabilities, np.zeros(50, np.float32), assigned)
-    assert [label.name for label in named] == [*map(str, range(MOST)), "40"]
-    assert [label.name for label in named if label.assigned] == ["2", "40"]
-    assert categories == ()
+    none = np.zeros((2, 50), np.float32)
+    given = np.stack([assigned, np.zeros(50, bool)])
+    told = np.stack([probabilities, probabilities[::-1]])
+    answers = PredictionRows(none[:, :4], none, told, given, none, none[:, :0], None)
+    first, second = classes_of(labels, answers)
+    assert [label.name for label in first.labels] == [*map(str, range(MOST)), "40"]
+    assert [label.name for label in first.labels if label.assigned] == ["2", "40"]
+    assert [label.name for label in second.labels] == [str(i) for i in range(49, 29, -1)]
+    assert first.categories == second.categories == ()
 
 
 def test_of_one_label_a_photo_the_most_probable_is_given(empty: Shop) -> None:

@@ -279,10 +279,8 @@ def test_real_photos(grocery_store: Path) -> None:
             load(data[: len(data) // 2], ImageSpec())
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"), [((2000, 3000), True), ((3000, 1000), True), ((300, 900), False)]
-)
-def test_a_glance_is_the_whole_photo_small(size: tuple[int, int], expected: bool) -> None:
+@pytest.mark.parametrize("size", [(2000, 3000), (3000, 1000), (300, 900), (100, 70), (30, 40)])
+def test_a_glance_is_the_whole_photo_small(size: tuple[int, int]) -> None:
     small = np.random.default_rng(0).integers(0, 256, (5, 5, 3), np.uint8)
     photo = Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
     file = io.BytesIO()
@@ -291,9 +289,7 @@ def test_a_glance_is_the_whole_photo_small(size: tuple[int, int], expected: bool
     crop = Crop(0.5, 0.5, 0.5, 0.5)
     pixels, glance = load_with_glance(file.getvalue(), spec, crop=crop)
     np.testing.assert_array_equal(pixels, load(file.getvalue(), spec, crop=crop))
-    assert (glance is not None) == expected
-    if glance is not None:
-        assert GLANCE <= min(glance.size) <= GLANCE * 4 // 3
-        assert glance.width / glance.height == pytest.approx(photo.width / photo.height, rel=0.02)
-        same = np.asarray(photo.resize(glance.size, Image.Resampling.BOX), np.int16)
-        assert np.abs(np.asarray(glance, np.int16) - same).max() < 16
+    assert min(GLANCE, *size) <= min(glance.size) < 2 * GLANCE
+    assert glance.width / glance.height == pytest.approx(photo.width / photo.height, rel=0.02)
+    same = np.asarray(photo.resize(glance.size, Image.Resampling.BOX), np.int16)
+    assert np.abs(np.asarray(glance, np.int16) - same).mean() < 4
