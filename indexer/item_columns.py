@@ -130,11 +130,13 @@ class Column:
         codes[places] = self.codes[kept]
         return Column(self.entries, codes)
 
-    def mapped(self, now: Callable[[Any], Entry]) -> Self:
-        """Return the column with each distinct value replaced; some may become one."""
-        entries = [now(entry) for entry in self.entries]
+    def mapped(self, now: Callable[[Any], Entry | None]) -> Self:
+        """Return the column with each distinct value replaced; some may become one, or None."""
         place: dict[Entry, int] = {}
-        places = [place.setdefault(entry, len(place)) for entry in entries]
+        places = [
+            -1 if entry is None else place.setdefault(entry, len(place))
+            for entry in map(now, self.entries)
+        ]
         return self.of(list(place), np.array([*places, -1], np.int32)[self.codes])
 
     def _with_codes(self, codes: NDArray[np.int32]) -> Self:

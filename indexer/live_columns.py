@@ -149,12 +149,15 @@ class LiveColumns:
         return replace(columns, columns={**columns.columns, CATEGORY: column})
 
 
-def _called_now(edits: Sequence[CategoryEdit], paths: tuple[CategoryPath, ...]) -> Entry:
-    """Return the paths of an item after edits of the tree; those that are sold no more go."""
+def _called_now(edits: Sequence[CategoryEdit], paths: tuple[CategoryPath, ...]) -> Entry | None:
+    """Return the paths of an item after edits of the tree; those that are sold no more go.
+
+    None where none is left: such an item went with its category, as the change log tells.
+    """
     now: Iterable[CategoryPath | None] = paths
     for edit in edits:
         now = [path and edit.path(path) for path in now]
-    return tuple(path for path in now if path is not None)
+    return tuple(path for path in now if path is not None) or None
 
 
 class _Codes:

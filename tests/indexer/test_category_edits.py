@@ -176,6 +176,7 @@ def test_merged_categories_are_one(shop: Shop, other: Searcher) -> None:
 def test_a_category_with_items_is_retired_only_if_they_go_somewhere(
     shop: Shop, other: Searcher
 ) -> None:
+    assert items_within(other, *PEAR) == {"williams"}  # it knows the tree from now on
     with pytest.raises(CategoryError, match=r"“Dairy” has 3 items, such as .*--to CATEGORY"):
         edits.retire(shop, "Dairy")
     assert edits.retire(shop, "Cream", to="Milk").items == 1
