@@ -1,4 +1,4 @@
-"""Concurrent requests share one piece of work: a bounded wait, one thread that does it.
+"""Concurrent requests share one piece of work: a bounded wait, and threads that do it.
 
 Whatever has come in while the last batch was under way becomes the next one; on an idle server a
 job is begun at once. A job whose asker has gone is never begun.
@@ -50,18 +50,19 @@ class _Asked(Generic[Job, Answer]):
 
 
 class Batcher(Generic[Job, Answer]):
-    """Does jobs together, in a thread of its own that starts with the first of them.
+    """Does jobs together, in threads of its own that start with the first of them.
 
     It keeps no limit of its own: whoever lets requests in does (see `api.live`), before a photo is
     decoded for nothing.
 
     Args:
-        work: answers jobs, an answer each and in their order; runs in the batcher's thread alone.
-        name: of the thread.
+        work: answers jobs, an answer each and in their order; runs in the batcher's threads alone.
+        name: of the threads.
         most: jobs of one batch.
+        threads: batches that may be under way at once.
         gather_seconds: how long a batch that is not full waits for jobs that are known to be on
             their way (see `expecting`); without such jobs it never waits.
-        told: told of each batch, in the batcher's thread; must raise nothing.
+        told: told of each batch, in the thread that did it; must raise nothing.
     """
 
     def __init__(
@@ -70,15 +71,16 @@ class Batcher(Generic[Job, Answer]):
         name: str,
         *,
         most: int,
+        threads: int = 1,
         gather_seconds: float = 0.0,
         told: Told = unheard,
     ) -> None:
         self._work, self._name, self._told = work, name, told
-        self._most, self._gather_seconds = most, gather_seconds
+        self._most, self._many, self._gather_seconds = most, threads, gather_seconds
         self._waiting: deque[_Asked[Job, Answer]] = deque()
         self._coming = 0
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._closed = False
 
     @property
@@ -97,32 +99,43 @@ class Batcher(Generic[Job, Answer]):
             if self._closed:
                 raise RuntimeError(f"{self._name}: no more jobs are taken, it is closed")
             self._waiting.append(asked)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+            if len(self._threads) < self._many:
+                self._start()
             self._changed.notify()
         return asked.answer
 
     @contextmanager
     def expecting(self) -> Iterator[None]:
         """Announce a job that will be submitted within the block, or not at all."""
-        self._coming += 1  # in one thread, the event loop's; the batcher's only reads it
+        self.expect(1)
         try:
             yield
         finally:
-            self._coming -= 1
+            self.expect(-1)
+
+    def expect(self, jobs: int) -> None:
+        """Announce so many jobs, or that so many fewer are on their way; from any thread."""
+        with self._changed:
+            self._coming += jobs
+
+    def _start(self) -> None:
+        name = f"{self._name}_{len(self._threads)}" if self._many > 1 else self._name
+        thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def close(self, join_seconds: float = 0.0) -> None:
-        """Let the thread end when what waits is done; later jobs are refused.
+        """Let the threads end when what waits is done; later jobs are refused.
 
         Args:
             join_seconds: how long to wait for that.
         """
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        if self._thread is not None and join_seconds:
-            self._thread.join(join_seconds)
+            self._changed.notify_all()
+        until = time.monotonic() + join_seconds
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0.0))
 
     def _run(self) -> None:
         while batch := self._next():

@@ -4,22 +4,29 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import ParamSpec, TypeVar, Unpack
+from typing import ParamSpec, TypeVar
 
 from PIL import Image
 
+from api.batching import Batcher, Shared
+from api.chain import Chain
 from api.lease import Lease
-from api.shared_network import Predicted, SharedNetwork
-from indexer.close_matches import SentPhoto
-from indexer.embedding import PhotoPredictions, Pixels
-from indexer.search import Asked, Searcher
-from indexer.search_hits import SearchResult
+from api.questions import Asked, Outcome, Question, answered
+from api.seen import Seen
+from api.shared_network import MOST, Predicted, SharedNetwork
+from indexer.embedding import Pixels
+from indexer.search import Searcher
 from vsearch.images import Crop, load_with_glance
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Decoded = tuple[tuple[Pixels, Image.Image], float]
+"""A photo's pixels, the photo small, and the milliseconds that it took."""
+
+_JOIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -29,10 +36,12 @@ class Workers:
     Attributes:
         decoders: turn files into pixels; each holds one decoded photo in memory.
         searchers: search, and do whatever else would hold up the event loop.
+        answers: answer what is asked about photos, those that came out of a network together.
     """
 
     decoders: Executor
     searchers: Executor
+    answers: Batcher[Asked, Outcome]
 
     @classmethod
     def start(cls, decoders: int, searchers: int) -> "Workers":
@@ -40,49 +49,14 @@ class Workers:
         return cls(
             ThreadPoolExecutor(decoders, thread_name_prefix="decode"),
             ThreadPoolExecutor(searchers, thread_name_prefix="search"),
+            Batcher(answered, "answer", most=MOST, threads=searchers),
         )
 
     def stop(self) -> None:
         """End the threads; what has not begun is not begun."""
         for pool in (self.decoders, self.searchers):
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A shopper's photo after it went through the network.
-
-    Attributes:
-        data: its file.
-        crop: the part that was looked at; None: all.
-        predictions: what the network says, one row.
-        batch: how many photos shared its pass.
-        started: when its way began, `time.perf_counter` seconds.
-        timings: milliseconds of the stages so far, "decode" and "embed".
-        glance: the photo small, if it is large; see `load_with_glance`.
-    """
-
-    data: bytes
-    crop: Crop | None
-    predictions: PhotoPredictions
-    batch: int
-    started: float
-    timings: dict[str, float] = field(default_factory=dict)
-    glance: Image.Image | None = None
-
-    @property
-    def sent(self) -> SentPhoto | None:
-        """The photo as the catalogue may have it; None where a part of it was looked at."""
-        return None if self.crop else SentPhoto(self.data, self.glance)
-
-    def timed(self, **stages: float) -> dict[str, float]:
-        """Return all timings: further stages, "total" until now, and "wait".
-
-        "wait" is what no stage accounts for: the photo waited for a thread, its batch, or its turn.
-        """
-        total = 1e3 * (time.perf_counter() - self.started)
-        worked = self.timings | stages
-        return {**worked, "wait": max(total - sum(worked.values()), 0.0), "total": total}
+        self.answers.close(_JOIN_SECONDS)
 
 
 class Pair:
@@ -128,15 +102,49 @@ class Pair:
         Raises:
             ImageError: the photo cannot be used.
         """
+        chain: Chain[Seen] = Chain()
+        self._see(chain, data, crop, chain.end)
+        return await chain.ended()
+
+    async def ask(self, data: bytes, question: Question, *, crop: Crop | None = None) -> str:
+        """Answer a question about a photo, both together with others that wait; return JSON.
+
+        Raises:
+            ImageError: the photo cannot be used.
+        """
+        chain: Chain[str] = Chain()
+
+        def ask(seen: Seen) -> None:
+            asked = Asked(self.searcher, question, seen)
+            chain.then(self._workers.answers.submit(asked), end)
+
+        def end(told: Shared[Outcome]) -> None:
+            if isinstance(told.answer, Exception):
+                raise told.answer
+            chain.end(told.answer)
+
+        self._see(chain, data, crop, ask)
+        return await chain.ended()
+
+    def _see(
+        self, chain: Chain[T], data: bytes, crop: Crop | None, then: Callable[[Seen], None]
+    ) -> None:
+        """Begin a photo's way, whose last step hands it on."""
         started = time.perf_counter()
-        with self.network.expecting():
-            (pixels, glance), decode = await self._in_thread(
-                self._workers.decoders, self._load, data, crop
-            )
-            asked = self.network.submit(pixels)
-        shared: Predicted = await asyncio.wrap_future(asked)
-        timings = {"decode": decode, "embed": shared.worked}
-        return Seen(data, crop, shared.answer, shared.jobs, started, timings, glance)
+
+        def passed(decoded: Decoded, shared: Predicted) -> None:
+            (_, glance), took = decoded
+            timings = {"decode": took, "embed": shared.worked}
+            then(Seen(data, crop, shared.answer, shared.jobs, started, timings, glance))
+
+        def embed(decoded: Decoded) -> None:
+            (pixels, _), _ = decoded
+            chain.then(self.network.submit(pixels), partial(passed, decoded))
+
+        step = self._workers.decoders.submit(self._load, data, crop)
+        self.network.expect(1)
+        chain.then(step, embed)
+        step.add_done_callback(lambda _: self.network.expect(-1))
 
     async def decode(self, data: bytes, *, crop: Crop | None = None) -> Pixels:
         """Return a photo's pixels, (size, size, 3) uint8, as this pair's network sees them.
@@ -150,35 +158,12 @@ class Pair:
         """Return what the network says of one photo, (size, size, 3) uint8, as one row."""
         return await asyncio.wrap_future(self.network.submit(pixels))
 
-    async def search(self, seen: Seen, **asked: Unpack[Asked]) -> SearchResult:
-        """Return what a photo shows and the items that look like it, with all timings.
-
-        Args:
-            seen: what `see` of this pair returned.
-            asked: as `Searcher.answer` takes it.
-
-        Raises:
-            CategoryError: the shop has no such category.
-        """
-        answer = partial(self.searcher.answer, seen.predictions, sent=seen.sent, **asked)
-        return await self._answered(seen, answer)
-
-    async def classify(self, seen: Seen) -> SearchResult:
-        """Return what a photo shows, without hits, with all timings."""
-        return await self._answered(seen, partial(self.searcher.told, seen.predictions))
-
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a plain function gives, run in one of the threads that search."""
         bound = partial(work, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._workers.searchers, bound)
 
-    async def _answered(self, seen: Seen, answer: Callable[[], SearchResult]) -> SearchResult:
-        result, search = await self._in_thread(self._workers.searchers, _clocked, answer)
-        return replace(result, timings=seen.timed(search=search))
-
-    def _load(
-        self, data: bytes, crop: Crop | None
-    ) -> tuple[tuple[Pixels, Image.Image | None], float]:
+    def _load(self, data: bytes, crop: Crop | None) -> Decoded:
         limit = self.searcher.shop.settings.max_pixels
         look = partial(load_with_glance, data, self.network.spec, crop=crop, max_pixels=limit)
         return _clocked(look)

@@ -11,11 +11,11 @@ from api.explaining import Explanations
 from api.facet_choice import facet_fields
 from api.filtered import Filtered
 from api.pages import found_groups, hits_needed, page_count
-from api.pair import Seen
 from api.problems import Kind, ProblemError, document_of
 from api.schemas.answers import BatchAnswer, BatchedAnswer, ProblemDocument, SearchAnswer
 from api.schemas.asking import ALL_FACETS, ExplainAsked, SearchAsked
 from api.schemas.facets import FacetDocument, facet_documents
+from api.seen import Seen
 from api.shown import Shown
 from indexer.facets import facets
 from indexer.filter_syntax import Field, within
@@ -89,26 +89,49 @@ class Answering:
             groups, result = self._found(searcher, seen, asked, filtered)
             assert now.columns is not None  # they were asked for
             total, counted = _counted(now.columns, fields, filtered)
-            documents = self.documents.hits(groups)
-        hits = [group.hit for group in groups]
-        told = {
-            **replace(result, hits=()).to_json(),
-            "hits": documents,
-            "page": asked.page,
-            "pages": page_count(min(total, self.most), asked.top_k),
-            "total": total,
-            "facets": counted,
-            "explanation": None,
-        }
+            told = self.told(asked, result, groups, total)
+        told["facets"] = counted
         searched = time.perf_counter()
         stages = {"search": 1e3 * (searched - started)}
         if asked.explain:
             told["explanation"] = self.explanations.explain(
-                searcher.embedder, seen.data, seen.crop, hits
+                searcher.embedder, seen.data, seen.crop, [group.hit for group in groups]
             )
             stages["explain"] = 1e3 * (time.perf_counter() - searched)
+        return self.ended(told, seen, **stages)
+
+    def told(
+        self, asked: SearchAsked, result: SearchResult, groups: Sequence[Group], total: int
+    ) -> dict[str, object]:
+        """Return a `SearchAnswer` without facets, explanation and timings, at the search's moment.
+
+        Args:
+            asked: what was asked.
+            result: what was found.
+            groups: the hits of the page.
+            total: how many items the filter leaves.
+        """
+        return {
+            **replace(result, hits=()).to_json(),
+            "hits": self.documents.hits(groups),
+            "page": asked.page,
+            "pages": page_count(min(total, self.most), asked.top_k),
+            "total": total,
+            "facets": None,
+            "explanation": None,
+        }
+
+    def ended(self, told: dict[str, object], seen: Seen, **stages: float) -> str:
+        """Return an answer with its timings as JSON, and let them be observed.
+
+        Args:
+            told: the answer.
+            seen: the photo.
+            stages: the milliseconds of each stage after the network.
+        """
         told["timings"] = timings = seen.timed(**stages)
-        self.observed(timings, result.unknown)
+        unknown = told["unknown"]
+        self.observed(timings, unknown if isinstance(unknown, bool) else None)
         # What it is made of is checked by tests: to check it anew takes a tenth of a search.
         return to_json(told).decode()
 

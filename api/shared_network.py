@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,9 +82,9 @@ class SharedNetwork:
             raise ValueError(f"this network takes one photo, uint8 {expected}, got {told}")
         return self._batcher.submit(pixels)
 
-    def expecting(self) -> AbstractContextManager[None]:
-        """Announce a photo that will be submitted within the block: a pass may wait for it."""
-        return self._batcher.expecting()
+    def expect(self, photos: int) -> None:
+        """Announce so many photos that a pass may wait for; fewer than none when they have come."""
+        self._batcher.expect(photos)
 
     def uncalibrated(
         self, logits: NDArray[np.float32], /

@@ -5,12 +5,14 @@ follows the network is done in one thread, the document's JSON included: the eve
 """
 
 import asyncio
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
 from api.access import charge, needs
 from api.filtered import Filtered
 from api.pair import Pair
+from api.plain_questions import Classification, PlainSearch
 from api.request_log import observe
 from api.routes.context import Answers, Live, OpenShop, Settings, problems
 from api.routes.reading import Body
@@ -24,7 +26,7 @@ from api.schemas.asking import (
     SearchSent,
 )
 from api.schemas.explanations import ExplanationDocument
-from api.searching import Outcome
+from api.searching import Answering, Outcome
 from api.settings import ServerSettings
 from api.waiting import while_waited_for
 from indexer.shop import Shop
@@ -68,9 +70,7 @@ async def search(
 
     async def answer(pair: Pair) -> Response:
         filtered = await _filtered(pair, answers, read.asked)
-        seen = await pair.see(data, crop=crop)
-        run = answers.explanations.run if read.asked.explain else pair.run
-        return _json(await run(answers.search, pair.searcher, seen, read.asked, filtered))
+        return _json(await _searched(pair, answers, read.asked, filtered, data, crop))
 
     with answers.explanations.hold(int(read.asked.explain)), live.hold() as pair:
         return await while_waited_for(request, answer(pair))
@@ -93,12 +93,10 @@ async def batch(
 
     async def answer(pair: Pair) -> Response:
         filtered = await _filtered(pair, answers, read.asked)
-        run = answers.explanations.run if read.asked.explain else pair.run
 
         async def one(data: bytes) -> Outcome:
             try:
-                seen = await pair.see(data, crop=crop)
-                return await run(answers.search, pair.searcher, seen, read.asked, filtered)
+                return await _searched(pair, answers, read.asked, filtered, data, crop)
             except VsearchError as error:
                 return error
 
@@ -123,9 +121,8 @@ async def classify(request: Request, shop: OpenShop, live: Live, settings: Setti
     (_, data), crop = read.photos[0], _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
-        result = await pair.classify(await pair.see(data, crop=crop))
-        observe(request, result.timings, result.unknown)
-        return _json(Prediction.of(result).model_dump_json())
+        question = Classification(partial(observe, request))
+        return _json(await pair.ask(data, question, crop=crop))
 
     with live.hold() as pair:
         return await while_waited_for(request, answer(pair))
@@ -153,7 +150,23 @@ async def explain(
         return await while_waited_for(request, answer(pair))
 
 
-async def _filtered(pair: Pair, answers: Answers, asked: SearchAsked) -> Filtered:
+async def _searched(
+    pair: Pair,
+    answers: Answering,
+    asked: SearchAsked,
+    filtered: Filtered,
+    data: bytes,
+    crop: Crop | None,
+) -> str:
+    """Return a `SearchAnswer` as JSON."""
+    if PlainSearch.fits(asked):
+        return await pair.ask(data, PlainSearch(answers, asked), crop=crop)
+    seen = await pair.see(data, crop=crop)
+    run = answers.explanations.run if asked.explain else pair.run
+    return await run(answers.search, pair.searcher, seen, asked, filtered)
+
+
+async def _filtered(pair: Pair, answers: Answering, asked: SearchAsked) -> Filtered:
     """Understand what is asked; in a thread only where the catalogue is looked at."""
     if not asked.category and not asked.where:
         return answers.check(pair.searcher, asked)

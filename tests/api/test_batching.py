@@ -1,6 +1,7 @@
 """Jobs that share a batch: which ones, in which order, and what is never done."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 
@@ -125,6 +126,20 @@ def test_each_batch_is_told(work: Doubling) -> None:
     for one in asked:
         one.result(PATIENCE)
     assert told == [1, 4, 1]
+
+
+def test_several_batches_are_under_way_where_there_are_several_threads(work: Doubling) -> None:
+    batcher = Batcher(work, "at once", most=1, threads=2)
+    work.hold()
+    first, second = batcher.submit(1), batcher.submit(2)
+    while len(work.batches) < 2:
+        time.sleep(0.001)
+    third = batcher.submit(3)
+    assert (batcher.waiting, first.done(), second.done()) == (1, False, False)
+    work.may_go.set()
+    assert [one.result(PATIENCE).answer for one in (first, second, third)] == [2, 4, 6]
+    batcher.close(PATIENCE)
+    assert not [t for t in threading.enumerate() if t.name.startswith("at once")]
 
 
 def test_a_closed_batcher_ends_what_waits_and_takes_nothing_more(work: Doubling) -> None:

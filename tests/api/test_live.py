@@ -4,15 +4,20 @@ import asyncio
 import gc
 import json
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from api.plain_questions import Classification
 from api.problems import ProblemError
+from api.seen import Seen
 from api.shared_network import MOST
 from indexer.embedding import PhotoEmbedder
+from indexer.prediction_rows import PredictionRows
+from indexer.search import Searcher
 from indexer.shop import Current, Shop
 from tests.api.serving_shop import Gate, run, serving
 from tests.indexer.switching_shop import BLUE, RED, load, make_switching_shop, switch
@@ -48,7 +53,7 @@ def test_photos_that_wait_share_a_pass_and_each_gets_its_own_answer(shop: Shop, 
                 assert sorted(one.batch for one in seen) == [1, 2, 2, *([MOST] * MOST)]
                 alone = TinyEmbedder(embedding_fingerprint=pair.network.embedding_fingerprint)
                 for number, one in enumerate(seen):
-                    result = await pair.search(one, top_k=3)
+                    result = pair.searcher.answer(one.predictions, top_k=3)
                     assert result.hits[0].item.item_id == f"item-{number % 8}"
                     pixels = await pair.decode(painted(number % 8))
                     expected = alone(pixels[None]).embeddings
@@ -71,17 +76,65 @@ def test_without_batching_every_photo_has_a_pass_of_its_own(shop: Shop, gate: Ga
 
 
 def test_timings_add_up(shop: Shop) -> None:
+    observed: list[tuple[Mapping[str, float], bool | None]] = []
+    answers: list[str] = []
+
     async def ask() -> None:
         async with serving(shop) as (live, _):
             with live.hold() as pair:
-                seen = await pair.see(painted(1))
-                timings = (await pair.search(seen)).timings
-                shown = await pair.classify(seen)
-        stages = ("decode", "embed", "search", "wait")
-        assert set(timings) == {*stages, "total"}
-        assert sum(timings[stage] for stage in stages) == pytest.approx(timings["total"])
-        assert (shown.hits, shown.model) == ((), BLUE)
-        assert shown.labels[0].name.startswith(BLUE)
+                question = Classification(lambda *told: observed.append(told))
+                answers.append(await pair.ask(painted(1), question))
+
+    run(ask())
+    told = json.loads(answers[0])
+    ((timings, unknown),) = observed
+    stages = ("decode", "embed", "search", "wait")
+    assert set(timings) == {*stages, "total"}
+    assert sum(timings[stage] for stage in stages) == pytest.approx(timings["total"])
+    assert (told["timings"], told["unknown"], told["model"]) == (timings, unknown, BLUE)
+    assert told["labels"][0]["name"].startswith(BLUE)
+
+
+def test_questions_that_are_alike_are_answered_together_each_with_its_own_answer(
+    shop: Shop, gate: Gate
+) -> None:
+    many: list[int] = []
+
+    @dataclass(frozen=True)
+    class Best:
+        top_k: int
+
+        @property
+        def alike(self) -> int:
+            return self.top_k
+
+        def together(self, searcher: Searcher, asked: Sequence[tuple["Best", Seen]]) -> list[str]:
+            many.append(len(asked))
+            if self.top_k < 0:
+                raise ValueError("no such number")
+            rows = PredictionRows.joined([seen.predictions for _, seen in asked])
+            answers = searcher.answers(rows, [None] * len(asked), self.top_k)
+            return [" ".join(hit.item.item_id for hit in one.hits) for one in answers]
+
+    async def ask() -> None:
+        async with serving(shop, searchers=1) as (live, _):
+            with live.hold() as pair:
+                with gate.shut():
+                    asked = [
+                        asyncio.create_task(pair.ask(painted(i), Best(1 + i % 2))) for i in range(6)
+                    ]
+                    asked += [asyncio.create_task(pair.ask(painted(i), Best(-1))) for i in (0, 1)]
+                    await gate.occupied()
+                    while live.waiting < 7:
+                        await asyncio.sleep(0.001)
+                told = await asyncio.gather(*asked, return_exceptions=True)
+                for number, answer in enumerate(told[:6]):
+                    alone = pair.searcher.answer(
+                        (await pair.see(painted(number))).predictions, top_k=1 + number % 2
+                    )
+                    assert answer == " ".join(hit.item.item_id for hit in alone.hits)
+                assert [str(one) for one in told[6:]] == ["no such number"] * 2
+                assert max(many) > 1  # the first photo had a pass of its own, the others shared one
 
     run(ask())
 
@@ -135,7 +188,8 @@ class TestTakingOver:
                         assert (old.model, new.model) == (BLUE, RED)
                         gate.open.set()
                         seen, other = await asked, await new.see(painted(1))
-                        results = await old.search(seen), await new.search(other)
+                        pairs = ((old, seen), (new, other))
+                        results = [own.searcher.answer(one.predictions) for own, one in pairs]
                 assert [result.model for result in results] == [BLUE, RED]
                 assert [result.hits[0].item.item_id for result in results] == ["item-1"] * 2
                 assert heard.told[-1] == (published.model, published.index)
@@ -170,7 +224,7 @@ class TestTakingOver:
         async def ask() -> None:
             async with serving(shop) as (live, _):
                 with live.hold() as pair:
-                    await pair.search(await pair.see(painted(1)))
+                    await pair.ask(painted(1), Classification(lambda *_: None))
                     kept = [weakref.ref(thing) for thing in (pair, pair.network, pair.searcher)]
                 del pair
                 switch(shop, by_build=False)
@@ -195,7 +249,8 @@ class TestTakingOver:
                 switch(shop, by_build=False)
                 await asyncio.to_thread(live.refresh)
                 with live.hold() as pair:
-                    assert (await pair.search(await pair.see(painted(1)))).model == BLUE
+                    told = await pair.ask(painted(1), Classification(lambda *_: None))
+                    assert json.loads(told)["model"] == BLUE
                 # An index that belongs to another model than it is published with.
                 pairs = {
                     json.loads(p.read_text())["model_fingerprint"]: p.parent.name

@@ -56,9 +56,8 @@ class Least:
 
     async def _told(self, photo: bytes) -> dict[str, object]:
         loop = asyncio.get_running_loop()
-        with self._network.expecting():
-            pixels = await loop.run_in_executor(self._pool, load, photo, self._network.spec)
-            asked = self._network.submit(pixels)
+        pixels = await loop.run_in_executor(self._pool, load, photo, self._network.spec)
+        asked = self._network.submit(pixels)
         seen = (await asyncio.wrap_future(asked)).answer.probabilities[0]
         best = int(seen.argmax())
         return {"label": self._labels[best], "probability": float(seen[best])}
