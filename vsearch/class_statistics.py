@@ -26,6 +26,7 @@ SHRINKAGE_OF_ONE = 0.6  # the same for classes of one photo; with ten there is h
 TEMPER, TEMPER_PHOTOS = 0.2, 8.0  # how far evidence is believed, and with how many photos half
 OFFSET, OFFSET_PHOTOS = 2.0, 5.0  # what a class that came later is given in advance, likewise
 MOST_LOST = 0.02  # the share of the others' val photos that may be taken for them
+_BREADTH = 1e-2  # of a margin: leaves and logits are rounded to float32 before they are compared
 _PRIOR_PHOTOS = 1.0  # what these are worth when val photos say otherwise
 _ROUNDS = 120
 
@@ -199,7 +200,7 @@ def _greatest_offset(
     # Up to its margin a photo that is right stays so; those with the least are lost first.
     margins = np.sort(best.max(axis=1)[right] - beyond[old][right].max(axis=1))
     allowed = int(most_lost * old.sum())
-    return float(margins[allowed]) - 1e-6 if len(margins) > allowed else np.inf
+    return float(margins[allowed]) - _BREADTH if len(margins) > allowed else np.inf
 
 
 def _middle(photos: NDArray[np.float64]) -> float:

@@ -307,6 +307,22 @@ def test_val_says_how_far_evidence_is_believed() -> None:
     np.testing.assert_array_equal(only_old.weights[name], extended.weights[name])
 
 
+def test_no_more_photos_of_the_others_are_lost_than_is_allowed() -> None:
+    """A photo that stays right by a hair's breadth stays so once leaves are rounded."""
+    bundle, close = trained(), photos_of([0] * 12, 4) + np.float32(0.1)
+    close /= np.linalg.norm(close, axis=1, keepdims=True)
+    extended = with_labels(bundle, [new_label(NAVY, close, most=1)])
+    lost = []
+    for seed in range(20, 40):
+        own = [0, 1, 2] * 30
+        photos = np.concatenate([photos_of(own, seed), *[close] * 20])
+        targets = np.eye(4, dtype=bool)[[*own, *[3] * 20 * len(close)]]
+        found = recalibrated(extended, photos, targets, most_lost=0.02)
+        said = [head_logits(one, photos[:90]).argmax(axis=1) == own for one in (bundle, found)]
+        lost.append(int((said[0] & ~said[1]).sum()))
+    assert max(lost) == 1  # of 90
+
+
 def test_labels_come_at_two_times_as_well_as_at_once() -> None:
     first = with_labels(trained(), late(("navy",)))
     again = with_labels(first, late()[1:])
