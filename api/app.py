@@ -115,13 +115,19 @@ def create_app(
 
 
 def live_limits(settings: ServerSettings) -> Limits:
-    """Return how much is done at once, as the settings say."""
+    """Return how much is done at once, as the settings say.
+
+    Where passes go side by side, two batches at once keep them doing so.
+    """
+    from vsearch.buckets import passes_at_once  # noqa: PLC0415  JAX takes seconds to import
+
     return Limits(
         photos=settings.max_photos,
         decoders=settings.decoders,
         searchers=settings.searchers,
         gather_seconds=settings.gather_ms / 1000,
         batching=settings.batching,
+        batches=passes_at_once(),
     )
 
 

@@ -36,6 +36,7 @@ class Limits:
         searchers: threads that search.
         gather_seconds: how long a pass through the network waits for photos being decoded.
         batching: False gives every photo a pass of its own, for comparison.
+        batches: of photos that the network may be given at once.
     """
 
     photos: int = 64
@@ -43,6 +44,7 @@ class Limits:
     searchers: int = min(4, os.cpu_count() or 1)
     gather_seconds: float = GATHER_SECONDS
     batching: bool = True
+    batches: int = 1
 
 
 class LivePair:
@@ -208,6 +210,7 @@ class LivePair:
             self._load(self._shop, current.model),
             gather_seconds=self.limits.gather_seconds,
             batching=self.limits.batching,
+            batches=self.limits.batches,
             told=self.listener.passed,
         )
 

@@ -1,4 +1,4 @@
-"""A network whose passes concurrent requests share, run by one thread alone."""
+"""A network whose passes concurrent requests share, run by threads of its own alone."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -20,10 +20,10 @@ MOST = 8
 
 
 class SharedNetwork:
-    """A `PhotoEmbedder` that any number of threads may call; one thread of its own runs it.
+    """A `PhotoEmbedder` that any number of threads may call; threads of its own run it.
 
     On a GPU one owner keeps memory and kernel launches in order; on a CPU passes queue here instead
-    of crowding one another's cores.
+    of crowding one another's cores, and while one batch is taken apart another's passes go on.
 
     Attributes:
         lease: which pairs use it; whoever makes it is the first.
@@ -32,6 +32,7 @@ class SharedNetwork:
         embedder: the network; nobody else may call it.
         gather_seconds: how long a pass waits for photos that are being decoded.
         batching: False gives every photo a pass of its own, for comparison.
+        batches: that may be under way at once.
         told: told of each pass, in its thread.
     """
 
@@ -41,6 +42,7 @@ class SharedNetwork:
         *,
         gather_seconds: float = GATHER_SECONDS,
         batching: bool = True,
+        batches: int = 1,
         told: Told = unheard,
     ) -> None:
         self.bundle = embedder.bundle
@@ -56,6 +58,7 @@ class SharedNetwork:
             self._predict,
             "network",
             most=max(MOST, embedder.batch_sizes[-1]) if batching else 1,
+            threads=batches,
             gather_seconds=gather_seconds,
             told=told,
         )

@@ -128,9 +128,10 @@ def split(shop: Shop, category: str, parts: PartsOf, *, progress: Progress = sil
         source = tree.find(category)
         going = {item: path for item, path in parts(source).items() if path != source}
         if not going:
+            own = shop.catalogue.category_counts().get(source, 0)
             raise CategoryError(
-                f"no item of “{format_path(source)}” would go anywhere; it is split by the items "
-                "that lie on it directly"
+                f"no item of “{format_path(source)}” would go anywhere: "
+                + (f"none of its {own:,} is told to" if own else "all lie in categories below it")
             )
         return tree.split(source, going)
 
@@ -170,6 +171,11 @@ def undo(shop: Shop, *, progress: Progress = silent) -> EditReport:
                 report.items += len(items_of(connection, edit.source, below=True))
             step = record_unpublished(connection, following.to_json())
         publish(shop, step, following)
+    if edit.kind == "retire" and edit.target is None:
+        report.notes.append(
+            f"items that were deleted with “{format_path(edit.source)}” do not come back: import "
+            "or upsert them again"
+        )
     return _finished(shop, report, following, started)
 
 
@@ -211,12 +217,13 @@ def _made(
                 report.removed = len(removed.item_ids)
             else:
                 report.items = len(edit.parts) if edit.kind == "split" else len(own)
-            number = write_edit(connection, edit, following.models)
+            write_edit(connection, edit, following.models)
             step = record_unpublished(connection, following.to_json())
         shop.catalogue.delete_files(paths)
         publish(shop, step, following)
-    report.edit = replace(edit, number=number)
-    report.parts = dict(Counter(edit.parts.values()))
+    made = shop.catalogue.category_edits()[-1]
+    report.edit = replace(edit, number=made.number, at=made.at)
+    report.parts = dict(sorted(Counter(edit.parts.values()).items()))
     return _finished(shop, report, following, started)
 
 

@@ -171,6 +171,8 @@ class Tree:
             read_category([list(path)])
         except ValueError as error:
             raise CategoryError(f"“{format_path(path)}”: {error}") from error
+        if not all(path):
+            raise CategoryError(f"a new category of “{format_path(path[:-1])}” has no name")
         if any(">" in name for name in path):
             raise CategoryError(f"“{path[-1]}” cannot be a category's name: > stands between names")
 

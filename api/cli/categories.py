@@ -9,7 +9,7 @@ import typer
 from rich.console import RenderableType
 
 from api.cli.progress import format_seconds
-from api.cli.tables import facts, listing
+from api.cli.tables import counted, facts, listing
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def _done(report: "EditReport") -> RenderableType:
     ]
     if edit["to"] is not None:
         rows.append(("  is now" if not report.undone else "  was", edit["to"]))
-    rows += [(f"  {format_path(path)}", f"{n:,} items") for path, n in report.parts.items()]
+    rows += [(f"  {format_path(path)}", counted(n, "item")) for path, n in report.parts.items()]
     rows += [("items", report.items)]
     if report.removed:
         rows.append(("items deleted", report.removed))

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from api.cli.gate import DEFAULT_POINTS, MaxDrop, show_gate
 from api.cli.progress import format_seconds
-from api.cli.tables import facts, listing
+from api.cli.tables import counted, facts, listing
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def extend_tables(report: "ExtendReport") -> list[RenderableType]:
             [
                 ("model", report.model),
                 ("made of", report.parent),
-                ("added", _counted(len(report.added), "label")),
-                ("embedded", _counted(report.embedded, "photo")),
+                ("added", counted(len(report.added), "label")),
+                ("embedded", counted(report.embedded, "photo")),
                 *report.metrics.items(),
                 ("serves", "now" if report.serving else "not" if report.added else "as before"),
                 ("time", format_seconds(report.seconds)),
@@ -74,7 +74,3 @@ def extend_tables(report: "ExtendReport") -> list[RenderableType]:
         told = "added with a reservation" if one.added else "not added"
         shown.append(Text(f"“{one.label}” {told}: {one.reason}"))
     return shown
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

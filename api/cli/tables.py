@@ -48,6 +48,11 @@ def _is_figure(value: object) -> bool:
     return isinstance(value, int | float | None) or str(value).endswith(" %")
 
 
+def counted(number: int, what: str) -> str:
+    """Return so many of something: `1 photo`, `2,000 photos`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def percent(share: float) -> str:
     """Return a share of 0..1 as `97.2 %`."""
     return f"{share:.1%}".replace("%", " %")

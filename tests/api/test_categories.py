@@ -80,8 +80,13 @@ def test_edits_are_told_listed_and_undone(edited_folder: Path) -> None:
 def test_categories_move_split_and_retire(edited_folder: Path, tmp_path: Path) -> None:
     assert told(edited_folder, "move", "Milk", "", "-q")["to"] == "Milk"
     assert told(edited_folder, "move", "Milk", "Drinks > Cold", "--create")["items"] == 2
+    shown = run(edited_folder, "split", "Apple", "--by", "colour").stdout
+    assert [line.split()[-2:] for line in shown.splitlines() if "Apple >" in line] == [
+        ["1", "item"], ["2", "items"]
+    ]  # fmt: skip
+    assert told(edited_folder, "undo")["items"] == 3
     split = told(edited_folder, "split", "Apple", "--by", "colour")
-    assert split["parts"] == {"Fruit > Apple > red": 2, "Fruit > Apple > green": 1}
+    assert split["parts"] == {"Fruit > Apple > green": 1, "Fruit > Apple > red": 2}
     where = ("--into", "Gala", "--where", "item_id = 'gala'", "--siblings")
     assert told(edited_folder, "split", "red", *where)["parts"] == {"Fruit > Apple > Gala": 1}
     parts = tmp_path / "parts.csv"

@@ -11,7 +11,7 @@ import pytest
 
 from indexer import category_edits as edits
 from indexer.build import build
-from indexer.category_edits_split import by_attribute, by_file, by_filter
+from indexer.category_edits_split import PartsOf, by_attribute, by_file, by_filter
 from indexer.filters import parse_filter
 from indexer.row_reader import QueryPhoto
 from indexer.search import Searcher
@@ -65,6 +65,11 @@ def tree(shop: Shop) -> dict[str, int]:
     """Return how many items lie in each category."""
     counts = shop.catalogue.category_counts()
     return {format_path(path): count for path, count in sorted(counts.items())}
+
+
+def reds(shop: Shop, name: str, colour: str = "red") -> PartsOf:
+    """Let the items of a colour go to a new category."""
+    return by_filter(shop, name, parse_filter(f"colour = '{colour}'", shop.columns.fields()))
 
 
 def label_names(shop: Shop) -> list[str]:
@@ -267,7 +272,13 @@ def test_a_split_may_leave_items_and_go_to_siblings(shop: Shop, tmp_path: Path) 
         (lambda shop: edits.merge(shop, "Fruit", "Apple"), "it lies within the first"),
         (edits.undo, "no edit"),
         (lambda shop: edits.forget(shop, 7), "there is no edit 7"),
-        (lambda shop: edits.split(shop, "Fruit", by_attribute(shop, "colour")), "no item of"),
+        (lambda shop: edits.split(shop, "Fruit", by_attribute(shop, "colour")), "all lie in cat"),
+        (lambda shop: edits.split(shop, "Apple", reds(shop, "Red", "blue")), "none of its 3 is"),
+        (
+            lambda shop: edits.split(shop, "Apple", reds(shop, " ")),
+            "of “Fruit > Apple” has no name",
+        ),
+        (lambda shop: edits.split(shop, "Apple", reds(shop, "A > B")), "stands between names"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_changes_nothing(shop: Shop, do: object, told: str) -> None:
@@ -329,6 +340,24 @@ def test_the_last_edit_can_be_undone(shop: Shop, other: Searcher, step: Step) ->
     assert judge is not None
     assert again is not None
     assert again.threshold == pytest.approx(judge.threshold, rel=1e-5)
+
+
+def test_items_that_were_deleted_with_their_category_do_not_come_back(shop: Shop) -> None:
+    edits.retire(shop, "Pear", remove_items=True)
+    report = edits.undo(shop)
+    assert (report.items, shop.catalogue.get("williams")) == (0, None)
+    assert report.notes == [
+        "items that were deleted with “Fruit > Pear” do not come back: import or upsert them again"
+    ]
+    assert label_names(shop)[2:] == ["Fruit > Apple", "Fruit > Pear"]
+
+
+def test_an_edit_is_told_as_it_is_listed(shop: Shop) -> None:
+    report = edits.split(shop, "Apple", by_attribute(shop, "colour"))
+    assert [path[-1] for path in report.parts] == ["green", "red"]
+    (listed,) = shop.catalogue.category_edits()
+    assert report.edit.to_json() == listed.to_json()
+    assert listed.at
 
 
 def test_a_split_is_undone_for_items_that_nobody_has_moved_since(shop: Shop) -> None:
