@@ -129,8 +129,15 @@ class Tree:
             CategoryError: a new category is too like another, or cannot be called so.
         """
         edit = CategoryEdit("split", source, parts=parts)
+        alike: dict[tuple[CategoryPath, str], CategoryPath] = {}
         for path in sorted(set(parts.values())):
             self._check_free(path)
+            other = alike.setdefault((path[:-1], compared_name(path[-1])), path)
+            if other != path:
+                raise CategoryError(
+                    f"“{path[-1]}” would differ from “{format_path(other)}” only in case or "
+                    "spaces: write both alike in the catalogue, or give --items"
+                )
             self._check_siblings(path)
             self._check_old_name(edit, path)
         return edit
@@ -172,7 +179,7 @@ class Tree:
         except ValueError as error:
             raise CategoryError(f"“{format_path(path)}”: {error}") from error
         if not all(path):
-            raise CategoryError(f"a new category of “{format_path(path[:-1])}” has no name")
+            raise CategoryError("a new category has no name")
         if any(">" in name for name in path):
             raise CategoryError(f"“{path[-1]}” cannot be a category's name: > stands between names")
 

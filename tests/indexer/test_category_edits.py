@@ -246,6 +246,9 @@ def test_a_split_may_leave_items_and_go_to_siblings(shop: Shop, tmp_path: Path) 
     file.write_text("item_id,category\ngranny,Sour\n")
     with pytest.raises(CategoryError, match=r"parts.csv, row 2: “granny” is no item of “Dairy > C"):
         edits.split(shop, "Cream", by_file(shop, file))
+    file.write_text("item_id,category\ngala,Red ones\nfuji,red  Ones\n")
+    with pytest.raises(CategoryError, match="would differ from “Fruit > Apple > Red ones” only in"):
+        edits.split(shop, "Apple", by_file(shop, file))
     with pytest.raises(CategoryError, match="no attribute “size”; they have “colour”"):
         by_attribute(shop, "size")
 
@@ -276,7 +279,7 @@ def test_a_split_may_leave_items_and_go_to_siblings(shop: Shop, tmp_path: Path) 
         (lambda shop: edits.split(shop, "Apple", reds(shop, "Red", "blue")), "none of its 3 is"),
         (
             lambda shop: edits.split(shop, "Apple", reds(shop, " ")),
-            "of “Fruit > Apple” has no name",
+            "a new category has no name",
         ),
         (lambda shop: edits.split(shop, "Apple", reds(shop, "A > B")), "stands between names"),
     ],
