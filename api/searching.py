@@ -113,7 +113,7 @@ class Answering:
         """
         return {
             **replace(result, hits=()).to_json(),
-            "hits": self.documents.hits(groups),
+            "hits": self.documents.told(groups),
             "page": asked.page,
             "pages": page_count(min(total, self.most), asked.top_k),
             "total": total,

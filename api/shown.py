@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.schemas.items import HitDocument, ItemDocument, ViewDocument
+from api.schemas.items import HitDocument, ItemDocument
 from indexer.grouping import Group
 from indexer.records import Item, Photo
 from indexer.shop import Shop
@@ -30,15 +30,19 @@ class Shown:
 
     def hits(self, groups: Sequence[Group]) -> list[HitDocument]:
         """Describe hits, each with its variants."""
+        return [HitDocument(**told) for told in self.told(groups)]
+
+    def told(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
+        """Return what `hits` does as plain values: to make documents takes longer than the rest."""
         told = self._told([group.hit.item for group in groups])
         views = self._kept.photos([group.hit.photo_key for group in groups])
         return [
-            HitDocument(
+            {
                 **item,
-                score=group.hit.score,
-                view=self._view(group.hit.photo_key, views),
-                variants=[hit.item.item_id for hit in group.others],
-            )
+                "score": group.hit.score,
+                "view": self._view(group.hit.photo_key, views),
+                "variants": [hit.item.item_id for hit in group.others],
+            }
             for item, group in zip(told, groups, strict=True)
         ]
 
@@ -59,13 +63,13 @@ class Shown:
             "photos": urls,
         }
 
-    def _view(self, photo_key: int, views: Mapping[int, Photo]) -> ViewDocument | None:
+    def _view(self, photo_key: int, views: Mapping[int, Photo]) -> dict[str, Any] | None:
         photo = views.get(photo_key)
         if photo is None:
             return None
         shown = photo.role == "catalogue"
         url = self._url(photo.content_hash) if shown else None
-        return ViewDocument(role=photo.role, photo_url=url)
+        return {"role": photo.role, "photo_url": url}
 
     def _url(self, content_hash: str) -> str:
         return f"{self._root_path}/v1/photos/{content_hash}?size={SIZE}"

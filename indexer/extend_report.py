@@ -14,7 +14,7 @@ class ExtendReport:
 
     Attributes:
         model: model_fingerprint of the extended model; that in service where nothing was added.
-        parent: that of the model it was made of.
+        parent: that of the model it was made of; None where it was trained anew.
         added: the new labels, with how many photos and class vectors each has.
         problems: labels that were not added, and reservations about those that were.
         embedded: photos that went through the network.
@@ -25,7 +25,7 @@ class ExtendReport:
     """
 
     model: str
-    parent: str
+    parent: str | None
     added: tuple["AddedLabel", ...]
     problems: tuple[Problem, ...]
     embedded: int
@@ -36,8 +36,8 @@ class ExtendReport:
 
     @property
     def serving(self) -> bool:
-        """Whether the extended model serves."""
-        return self.build is not None and self.build.model == self.model
+        """Whether this model serves."""
+        return self.build is None or self.build.model == self.model
 
     def to_json(self) -> dict[str, Any]:
         """Return what `vsearch extend --json` prints."""

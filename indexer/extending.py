@@ -79,7 +79,7 @@ def extend_shop(
             built = publish(shop, networks, bundle, extended, max_drop, progress)
     return ExtendReport(
         model=extended.model_fingerprint,
-        parent=bundle.model_fingerprint,
+        parent=extended.parent,
         added=tuple(_added(one) for one in learned),
         problems=problems,
         embedded=networks.seen,

@@ -136,8 +136,10 @@ def _sentence(report: GateReport) -> str:
         more = len(report.refusals) - len(worse)
         further = f" and {more} more" if more else ""
         return f"more than {most} lower in {figure}: {', '.join(worse)}{further}"
+    overall = report.changes.overall
+    photos = overall.photos if overall else 0  # those of labels that only the new model knows apart
     return (
-        f"beyond chance, neither all {report.photos:,} held-out photos nor any of the "
+        f"beyond chance, neither all {photos:,} held-out photos nor any of the "
         f"{report.judged:,} labels with {ENOUGH} photos or more are more than {most} lower in "
         f"{figure}"
     )

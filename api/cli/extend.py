@@ -1,5 +1,6 @@
 """`extend`: the labels that the catalogue has and the model lacks, without starting over."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 if TYPE_CHECKING:
     from indexer.extend_report import ExtendReport
+    from indexer.new_labels import Problem
 
 _SHOWN = 20  # labels of a table
 
@@ -34,7 +36,7 @@ def extend(
     """Add the labels that the catalogue has and the model lacks; takes seconds.
 
     Labels are learned from embeddings that builds have kept, so the index stays as it is. The
-    extended model serves at once if it passes the gate; the exit code is 1 if it is refused.
+    extended model serves at once if it passes the gate; the exit code is 1 if it does not serve.
     """
     from indexer.extending import extend_shop
     from indexer.shop import Shop
@@ -45,7 +47,12 @@ def extend(
         )
         told = show_gate(report.gate, shop) if report.gate else []
         terminal.answer(report.to_json(), *extend_tables(report), *told)
-        terminal.failed = report.gate is not None and not report.gate.passed
+        if report.gate is None and not report.serving:
+            terminal.note(
+                "The same model was made before, and another one was chosen instead of it. To let "
+                f"it serve if it passes the gate: vsearch promote {shop} {report.model}"
+            )
+        terminal.failed = not report.serving
 
 
 def extend_tables(report: "ExtendReport") -> list[RenderableType]:
@@ -58,7 +65,7 @@ def extend_tables(report: "ExtendReport") -> list[RenderableType]:
                 ("added", counted(len(report.added), "label")),
                 ("embedded", counted(report.embedded, "photo")),
                 *report.metrics.items(),
-                ("serves", "now" if report.serving else "not" if report.added else "as before"),
+                ("serves", _serves(report)),
                 ("time", format_seconds(report.seconds)),
             ]
         )
@@ -70,7 +77,24 @@ def extend_tables(report: "ExtendReport") -> list[RenderableType]:
         shown += [Text(""), listing(("label", "photos", "vectors"), rows)]
         if len(report.added) > _SHOWN:
             shown.append(Text(f"and {len(report.added) - _SHOWN} more: --json lists all"))
-    for one in report.problems:
-        told = "added with a reservation" if one.added else "not added"
-        shown.append(Text(f"“{one.label}” {told}: {one.reason}"))
+    return shown + _problems(report.problems)
+
+
+def _serves(report: "ExtendReport") -> str:
+    if report.build is None:
+        return "as before"
+    return "now" if report.serving else "not"
+
+
+def _problems(problems: "Sequence[Problem]") -> list[RenderableType]:
+    """Return what is wrong with labels: of many that have the same problem, the first ones."""
+    from indexer.category_edits_checks import listed
+
+    alike: dict[tuple[bool, str], list[str]] = {}
+    for one in sorted(problems, key=lambda one: one.added):
+        alike.setdefault((one.added, one.reason), []).append(one.label)
+    shown: list[RenderableType] = [Text("")] if alike else []
+    for (added, reason), names in alike.items():
+        told = "added with a reservation" if added else "not added"
+        shown.append(Text(f"{listed(names)} {told}: {reason}"))
     return shown

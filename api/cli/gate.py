@@ -64,7 +64,10 @@ def _rows(report: "GateReport") -> Sequence[tuple[object, ...]]:
     rows += [_row(one, _doubt(one, report.changes.level)) for one in report.unsure]
     if overall is None or (report.passed and not rows):
         return []
-    return [_row(overall, "refused" if overall in report.refusals else ""), *rows]
+    told = "refused" if overall in report.refusals else ""
+    if not told and overall.drops(report.max_drop):
+        told = "may be chance"
+    return [_row(overall, told), *rows]
 
 
 def _row(change: "Change", told: str) -> tuple[object, ...]:

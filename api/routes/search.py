@@ -14,7 +14,7 @@ from api.filtered import Filtered
 from api.pair import Pair
 from api.plain_questions import Classification, PlainSearch
 from api.request_log import observe
-from api.routes.context import Answers, Live, OpenShop, Settings, problems
+from api.routes.context import Context, problems
 from api.routes.reading import Body
 from api.schemas.answers import BatchAnswer, Prediction, SearchAnswer
 from api.schemas.asking import (
@@ -27,9 +27,7 @@ from api.schemas.asking import (
 )
 from api.schemas.explanations import ExplanationDocument
 from api.searching import Answering, Outcome
-from api.settings import ServerSettings
 from api.waiting import while_waited_for
-from indexer.shop import Shop
 from vsearch.errors import VsearchError
 from vsearch.images import Crop
 
@@ -61,18 +59,17 @@ EXPLAIN = Body(ExplainAsked, ExplainSent, {"item_id": ["Granny-Smith"]})
     responses=INDEX_CHANGED,
     openapi_extra=SEARCH.openapi(),
 )
-async def search(
-    request: Request, shop: OpenShop, live: Live, settings: Settings, answers: Answers
-) -> Response:
+async def search(request: Request) -> Response:
     """Find the items that look like a photo, and say what the photo shows."""
-    read = await SEARCH.read(request, _limit(shop, settings))
+    here = Context.of(request)
+    read, answers = await SEARCH.read(request, here.max_bytes), here.answers
     (_, data), crop = read.photos[0], _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
         filtered = await _filtered(pair, answers, read.asked)
         return _json(await _searched(pair, answers, read.asked, filtered, data, crop))
 
-    with answers.explanations.hold(int(read.asked.explain)), live.hold() as pair:
+    with answers.explanations.hold(int(read.asked.explain)), here.live.hold() as pair:
         return await while_waited_for(request, answer(pair))
 
 
@@ -83,11 +80,11 @@ async def search(
     responses=INDEX_CHANGED,
     openapi_extra=BATCH.openapi(),
 )
-async def batch(
-    request: Request, shop: OpenShop, live: Live, settings: Settings, answers: Answers
-) -> Response:
+async def batch(request: Request) -> Response:
     """Search with several photos at once; one that cannot be used does not stop the others."""
-    read = await BATCH.read(request, _limit(shop, settings), settings.max_batch)
+    here = Context.of(request)
+    read = await BATCH.read(request, here.max_bytes, here.settings.max_batch)
+    answers = here.answers
     charge(request, len(read.photos) - 1)
     crop = _crop(read.asked)
 
@@ -105,7 +102,7 @@ async def batch(
         return _json(await pair.run(answers.together, pair.searcher, names, found))
 
     explained = len(read.photos) * read.asked.explain
-    with answers.explanations.hold(explained), live.hold(len(read.photos)) as pair:
+    with answers.explanations.hold(explained), here.live.hold(len(read.photos)) as pair:
         return await while_waited_for(request, answer(pair))
 
 
@@ -115,16 +112,17 @@ async def batch(
     response_model=Prediction,
     openapi_extra=CLASSIFY.openapi(),
 )
-async def classify(request: Request, shop: OpenShop, live: Live, settings: Settings) -> Response:
+async def classify(request: Request) -> Response:
     """Say what a photo shows: labels, and categories of every level, with probabilities."""
-    read = await CLASSIFY.read(request, _limit(shop, settings))
+    here = Context.of(request)
+    read = await CLASSIFY.read(request, here.max_bytes)
     (_, data), crop = read.photos[0], _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
         question = Classification(partial(observe, request))
         return _json(await pair.ask(data, question, crop=crop))
 
-    with live.hold() as pair:
+    with here.live.hold() as pair:
         return await while_waited_for(request, answer(pair))
 
 
@@ -135,18 +133,17 @@ async def classify(request: Request, shop: OpenShop, live: Live, settings: Setti
     responses=problems(_404="There is no such item."),
     openapi_extra=EXPLAIN.openapi(),
 )
-async def explain(
-    request: Request, shop: OpenShop, live: Live, settings: Settings, answers: Answers
-) -> Response:
+async def explain(request: Request) -> Response:
     """Say why a photo was given its labels, and what it has in common with items."""
-    read = await EXPLAIN.read(request, _limit(shop, settings))
+    here = Context.of(request)
+    read, answers = await EXPLAIN.read(request, here.max_bytes), here.answers
     (_, data), crop = read.photos[0], _crop(read.asked)
 
     async def answer(pair: Pair) -> Response:
         run = answers.explanations.run
         return _json(await run(answers.explain, pair.searcher, data, crop, read.asked))
 
-    with answers.explanations.hold(1), live.hold() as pair:
+    with answers.explanations.hold(1), here.live.hold() as pair:
         return await while_waited_for(request, answer(pair))
 
 
@@ -171,11 +168,6 @@ async def _filtered(pair: Pair, answers: Answering, asked: SearchAsked) -> Filte
     if not asked.category and not asked.where:
         return answers.check(pair.searcher, asked)
     return await pair.run(answers.check, pair.searcher, asked)
-
-
-def _limit(shop: Shop, settings: ServerSettings) -> int:
-    """Return how many bytes a photo may have."""
-    return settings.max_bytes or shop.settings.max_bytes
 
 
 def _crop(asked: PhotoAsked) -> Crop | None:

@@ -71,6 +71,27 @@ def test_people_see_what_was_added_and_what_was_not(shop: Path) -> None:
     assert "serves    as before" in shown
 
 
+def test_a_model_that_somebody_went_back_from_is_told(shop: Path) -> None:
+    model = json.loads(run("extend", shop, "--max-drop", 100, "--json")[1])["model"]
+    assert run("rollback", shop)[0] == 0
+    result = CliRunner().invoke(app, ["extend", str(shop), "--max-drop", "100"], env=WIDE)
+    assert result.exit_code == 1
+    assert "serves    not" in result.stdout
+    assert f"vsearch promote {shop} {model}" in result.stderr
+
+
+def test_labels_of_the_same_problem_are_told_together(shop: Path) -> None:
+    source = shop.parent / "source"
+    with Shop.open(shop) as opened:
+        names = [f"Soap {number}" for number in range(7)]
+        rows = [item_row(source, n, (n,), [300 + i]) for i, n in enumerate(names)]
+        opened.catalogue.upsert_items(rows)
+    shown = run("extend", shop, "--max-drop", 100)[1]
+    told = [line for line in shown.splitlines() if "added with a reservation" in line]
+    assert len(told) == 2
+    assert told[1].startswith("“Soap 0”, “Soap 1”, “Soap 2”, “Soap 3”, “Soap 4” and 2 more added")
+
+
 def test_the_curve_of_few_photos(shop: Path, tmp_path: Path) -> None:
     # Told before a query is asked about: the manifest is not even looked for.
     code, shown = run("evaluate", shop, tmp_path / "absent.csv", "--shots", "1", "--json")
