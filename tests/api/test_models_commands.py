@@ -4,10 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 from api.cli import gate
 from indexer.build import build
-from indexer.gate import MAX_DROP
+from indexer.gate import MAX_DROP, GateReport
+from indexer.gate_figures import Change, Changes
 from indexer.shop import Shop
 from indexer.training import train_shop
 from tests.api.test_cli import answer, run
@@ -158,6 +160,16 @@ def test_models_of_an_empty_shop(tmp_path: Path) -> None:
     assert answer("models", tmp_path / "shop") == {"models": []}
     told = answer("promote", tmp_path / "shop", "abc", code=1)
     assert "there is no model “abc”" in told["error"]
+
+
+def test_a_drop_of_all_photos_that_may_be_chance_is_marked() -> None:
+    overall, label = Change(None, 40, 1.0, 0.95, 0.25, 0.25), Change("a", 9, 1.0, 0.8, 0.25, 0.25)
+    changes = Changes(overall, (label,))
+    report = GateReport("b" * 16, "a" * 16, "labels", 50, "", changes, (), MAX_DROP)
+    told, table = gate.show_gate(report, "shop")
+    assert "neither all 40 held-out photos" in str(told)
+    assert isinstance(table, Table)
+    assert [str(cell) for cell in table.columns[-1].cells] == ["may be chance", "too few photos"]
 
 
 def test_the_default_that_help_shows_is_the_gates() -> None:

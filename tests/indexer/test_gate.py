@@ -162,6 +162,7 @@ def test_photos_of_labels_that_only_the_candidate_knows_do_not_count(gated: Shop
     assert [one.label for one in report.changes.labels] == ["Dairy > Milk"]
     assert report.changes.overall is not None
     assert report.changes.overall.photos == 30
+    assert "neither all 30 held-out photos" in report.reason
 
 
 def test_several_labels_are_compared_by_their_precision(gated: Shop) -> None:
