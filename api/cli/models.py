@@ -10,6 +10,8 @@ from api.cli.tables import listing
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 _SHORT = 8  # digits that tell one model from another
+_WHOLE = ("", "model", "made of", "val", "versions")  # columns that a narrow terminal leaves alone
+_USUAL = ("", "normalised-softmax", "softmax")
 
 if TYPE_CHECKING:
     from indexer.models import ModelEntry
@@ -22,10 +24,10 @@ def models(shop: ShopFolder, as_json: Json = False) -> None:
 
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         entries = list_models(opened)
-        header = ("", "model", "made of", "labels", "val", "made", "versions")
+        header = ("", "model", "made of", "labels", "val", "made (UTC)", "versions")
         terminal.answer(
             {"models": [entry.to_json() for entry in entries]},
-            listing(header, [_columns(entry) for entry in entries])
+            listing(header, [_columns(entry) for entry in entries], whole=_WHOLE)
             if entries
             else f"No model yet: vsearch train {shop}",
         )
@@ -37,7 +39,9 @@ def models(shop: ShopFolder, as_json: Json = False) -> None:
 
 
 def _columns(entry: "ModelEntry") -> tuple[object, ...]:
-    columns = ", ".join((*entry.label_columns, *([entry.objective] if entry.objective else [])))
+    kind = entry.objective or ""
+    # One label a photo is what goes without saying; a line is short.
+    columns = ", ".join((*entry.label_columns, *([] if kind in _USUAL else [kind])))
     first = next(iter(entry.metrics.items()), None)
     return (
         entry.state,

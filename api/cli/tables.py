@@ -1,6 +1,6 @@
 """The two shapes in which commands show results: facts under one another, and listings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
 from rich.table import Table
@@ -18,16 +18,31 @@ def facts(rows: Iterable[tuple[str, object]], title: str | None = None) -> Table
 
 
 def listing(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    title: str | None = None,
+    whole: Collection[str] = (),
 ) -> Table:
-    """Return a table with a header; numbers are right-aligned, long text folds."""
+    """Return a table with a header; numbers are right-aligned, long text folds.
+
+    Args:
+        columns: the header.
+        rows: a value for each column.
+        title: stands above.
+        whole: columns of names that people copy, which are not folded.
+    """
     listed = [tuple(row) for row in rows]
     table = Table(
         box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
     )
     for number, column in enumerate(columns):
         numeric = all(_is_figure(row[number]) for row in listed)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=column in whole,
+        )
     for row in listed:
         table.add_row(*(Text(format_value(value)) for value in row))
     return table

@@ -10,6 +10,9 @@ from api.cli.terminal import Json, ShopFolder, Terminal
 if TYPE_CHECKING:
     from indexer.version_files import VersionManifest
 
+_SHORT = 8  # digits that tell one model from another
+_WHOLE = ("", "version", "items", "rows", "model")  # columns that a narrow terminal leaves alone
+
 
 def versions(shop: ShopFolder, as_json: Json = False) -> None:
     """List the index versions, the newest first."""
@@ -21,13 +24,15 @@ def versions(shop: ShopFolder, as_json: Json = False) -> None:
         rows = [
             ("serves" if entry.current else "", entry.name, *_columns(entry.manifest))
             if entry.manifest
-            else ("unreadable", entry.name, *[None] * 6)
+            else ("unreadable", entry.name, *[None] * 5)
             for entry in entries
         ]
-        header = ("", "version", "items", "rows", "search", "views", "model", "built")
+        header = ("", "version", "items", "rows", "search", "model", "built (UTC)")
         terminal.answer(
             {"versions": [entry.to_json() for entry in entries]},
-            listing(header, rows) if rows else f"No version yet: vsearch build {shop}",
+            listing(header, rows, whole=_WHOLE)
+            if rows
+            else f"No version yet: vsearch build {shop}",
         )
         for entry in entries:
             if entry.problem:
@@ -44,9 +49,8 @@ def _columns(manifest: "VersionManifest") -> tuple[object, ...]:
         manifest.items,
         manifest.rows,
         described(manifest.structure, manifest.recall),
-        manifest.views,
-        manifest.model_fingerprint,
-        manifest.created.replace("T", " ").removesuffix("+00:00"),
+        manifest.model_fingerprint[:_SHORT],
+        manifest.created[: len("2026-01-31T12:00")].replace("T", " "),
     )
 
 

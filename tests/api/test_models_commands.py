@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from rich.table import Table
+from typer.testing import CliRunner
 
-from api.cli import gate
+from api.cli import app, gate
 from indexer.build import build
 from indexer.gate import MAX_DROP, GateReport
 from indexer.gate_figures import Change, Changes
@@ -152,6 +153,15 @@ def test_what_nothing_names_is_cleaned_and_the_newest_model_stays(shop: Path) ->
     states = {one["fingerprint"]: one["state"] for one in answer("models", shop)["models"]}
     assert states == {good: "serving", newest: "refused"}
     assert answer("build", shop)["judged"] is False
+
+
+def test_names_to_copy_are_whole_in_a_narrow_terminal(shop: Path) -> None:
+    good, poor = poor_model(shop)
+    narrow = {"COLUMNS": "80"}
+    shown = CliRunner().invoke(app, ["models", str(shop)], env=narrow).stdout
+    assert [good in shown, poor in shown] == [True, True]
+    versions = CliRunner().invoke(app, ["versions", str(shop)], env=narrow).stdout
+    assert answer("versions", shop)["versions"][0]["version"] in versions
 
 
 def test_models_of_an_empty_shop(tmp_path: Path) -> None:
