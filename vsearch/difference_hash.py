@@ -55,7 +55,7 @@ class Look:
 
 
 def bits_of(photo: Image.Image) -> NDArray[np.uint8]:
-    """Return the difference hash of a photo in RGB, of any size: shape (32,), uint8, packed."""
+    """Return the difference hash of a photo, RGB or grey, of any size: (32,) uint8, packed."""
     grey = photo.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS)
     levels = np.asarray(grey)
     return np.packbits(levels[:, 1:] > levels[:, :-1])

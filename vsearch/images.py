@@ -44,7 +44,7 @@ __all__ = [
 
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 64_000_000
-GLANCE = 64  # pixels of the shorter side of a photo made small, at least
+GLANCE = 128  # pixels of the shorter side of a photo made small, at least
 
 _FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -210,8 +210,8 @@ def load_with_glance(
     else that a search does.
 
     Returns:
-        The pixels, and an RGB picture with a shorter side of `GLANCE` to twice that, or as it is
-        where it is smaller.
+        The pixels, and an RGB picture with a shorter side of `GLANCE` to twice that, or less where
+        the photo has less.
 
     Raises:
         ImageError: as `decode` does.

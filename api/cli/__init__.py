@@ -4,6 +4,7 @@ Commands import what they need when they run: `vsearch --help` loads neither JAX
 FastAPI, and answers at once.
 """
 
+import inspect
 import os
 from collections.abc import Callable, Mapping
 
@@ -72,9 +73,16 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     "Getting started": {"demo": demo.demo, "doctor": doctor.doctor},
 }
 
+
+def _help_of(command: Callable[..., None]) -> str:
+    """Return a command's docstring with paragraphs that flow; ours end lines for our editors."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
 for panel, commands in COMMANDS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=panel)(command)
+        app.command(name, rich_help_panel=panel, help=_help_of(command))(command)
 app.add_typer(categories.categories, name="categories", rich_help_panel="A shop")
 
 

@@ -77,7 +77,7 @@ def extend_tables(report: "ExtendReport") -> list[RenderableType]:
         shown += [Text(""), listing(("label", "photos", "vectors"), rows)]
         if len(report.added) > _SHOWN:
             shown.append(Text(f"and {len(report.added) - _SHOWN} more: --json lists all"))
-    return shown + _problems(report.problems)
+    return shown + _problems(report.problems, after_table=bool(report.added))
 
 
 def _serves(report: "ExtendReport") -> str:
@@ -86,14 +86,14 @@ def _serves(report: "ExtendReport") -> str:
     return "now" if report.serving else "not"
 
 
-def _problems(problems: "Sequence[Problem]") -> list[RenderableType]:
+def _problems(problems: "Sequence[Problem]", *, after_table: bool) -> list[RenderableType]:
     """Return what is wrong with labels: of many that have the same problem, the first ones."""
     from indexer.category_edits_checks import listed
 
     alike: dict[tuple[bool, str], list[str]] = {}
     for one in sorted(problems, key=lambda one: one.added):
         alike.setdefault((one.added, one.reason), []).append(one.label)
-    shown: list[RenderableType] = [Text("")] if alike else []
+    shown: list[RenderableType] = [Text("")] if alike and not after_table else []
     for (added, reason), names in alike.items():
         told = "added with a reservation" if added else "not added"
         shown.append(Text(f"{listed(names)} {told}: {reason}"))

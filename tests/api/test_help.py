@@ -57,6 +57,12 @@ def test_every_command_says_what_it_does() -> None:
         assert ("--json" in result.output) == (name != "serve")  # a server has no one answer
 
 
+def test_paragraphs_flow_in_a_narrow_terminal() -> None:
+    shown = CliRunner().invoke(app, ["extend", "--help"], env={"COLUMNS": "80"}).output
+    lines = [line.strip() for line in shown.splitlines()]
+    assert "as it is. The extended model serves at once if it passes the gate; the exit" in lines
+
+
 def test_every_edit_of_the_tree_says_what_it_does() -> None:
     names = {"list", "rename", "move", "merge", "retire", "split", "undo", "forget"}
     told = CliRunner().invoke(app, ["categories", "--help"], env=WIDE).output
