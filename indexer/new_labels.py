@@ -120,8 +120,12 @@ def _without_photo(shop: Shop, columns: Sequence[str], known: Collection[str]) -
     return [
         Problem(
             name,
-            f"none of its {len(own)} item{'s' if len(own) > 1 else ''} ({_listed(own)}) has a "
-            "photo of split train that can be used: add one and import again",
+            (
+                f"none of its {len(own)} items ({_listed(own)}) has a"
+                if len(own) > 1
+                else f"its only item ({own[0]}) has no"
+            )
+            + " photo of split train that can be used: add one and import again",
         )
         for name, own in items.items()
     ]

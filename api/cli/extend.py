@@ -94,7 +94,9 @@ def _problems(problems: "Sequence[Problem]", *, after_table: bool) -> list[Rende
     for one in sorted(problems, key=lambda one: one.added):
         alike.setdefault((one.added, one.reason), []).append(one.label)
     shown: list[RenderableType] = [Text("")] if alike and not after_table else []
-    for (added, reason), names in alike.items():
+    for (added, reason), names in list(alike.items())[:_SHOWN]:
         told = "added with a reservation" if added else "not added"
         shown.append(Text(f"{listed(names)} {told}: {reason}"))
+    if left := sum(map(len, list(alike.values())[_SHOWN:])):
+        shown.append(Text(f"and {counted(left, 'label')} more: --json lists all"))
     return shown

@@ -92,6 +92,19 @@ def test_labels_of_the_same_problem_are_told_together(shop: Path) -> None:
     assert told[1].startswith("“Soap 0”, “Soap 1”, “Soap 2”, “Soap 3”, “Soap 4” and 2 more added")
 
 
+def test_of_many_problems_the_first_are_told(shop: Path) -> None:
+    source = shop.parent / "source"
+    with Shop.open(shop) as opened:
+        names = [f"soap {number:02}" for number in range(25)]
+        rows = [item_row(source, n, (n,), [300 + i]) for i, n in enumerate(names)]
+        rows += [item_row(source, n.upper(), (n.upper(),), [400 + i]) for i, n in enumerate(names)]
+        opened.catalogue.upsert_items(rows)
+    code, shown = run("extend", shop, "--max-drop", 100)
+    assert code == 0
+    assert shown.count("differs from") == 20
+    assert "more: --json lists all" in shown
+
+
 def test_the_curve_of_few_photos(shop: Path, tmp_path: Path) -> None:
     # Told before a query is asked about: the manifest is not even looked for.
     code, shown = run("evaluate", shop, tmp_path / "absent.csv", "--shots", "1", "--json")

@@ -155,7 +155,7 @@ def test_bad_labels_are_named_and_the_rest_goes_on(shop: Shop) -> None:
     assert set(told) == {"fruit > PEAR ", "Ｆruit > Pear", "dairy > milk", "Bare"}
     assert "differs from “Fruit > Pear” only in case or spaces" in told["fruit > PEAR "].reason
     assert "differs from “Dairy > Milk”" in told["dairy > milk"].reason
-    assert "none of its 1 item (bare) has a photo of split train" in told["Bare"].reason
+    assert "its only item (bare) has no photo of split train" in told["Bare"].reason
     rare = [one.label for one in report.problems if one.added]
     assert "Soap" in rare
 
