@@ -143,8 +143,8 @@ def _rare(data: TrainingData, added: Sequence[int]) -> list[Problem]:
     return [
         Problem(
             data.labels[label].name,
-            f"{count or 'no'} photo{'' if count == 1 else 's'} of split val: how well it is "
-            f"recognised is not known; {FEW_VAL} or more would tell",
+            f"{count or 'no'} held-out photo{'' if count == 1 else 's'}: how well it is "
+            f"recognised is not known; {FEW_VAL} or more of split val would tell",
             added=True,
         )
         for label, count in held.items()

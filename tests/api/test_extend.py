@@ -64,7 +64,7 @@ def test_people_see_what_was_added_and_what_was_not(shop: Path) -> None:
     for told in ("added     1 label", "embedded  0 photos", "serves    now", "Fruit > Pear"):
         assert told in shown
     assert "“fruit > apple” not added: it differs from “Fruit > Apple” only in case" in shown
-    assert "“Fruit > Pear” added with a reservation: 2 photos of split val" in shown
+    assert "“Fruit > Pear” added with a reservation: 2 held-out photos" in shown
     code, shown = run("extend", shop)
     assert code == 0
     assert "The catalogue has no label to add." in shown
