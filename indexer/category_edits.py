@@ -254,7 +254,7 @@ def _before(shop: Shop, bundle: Bundle, edit: CategoryEdit, report: EditReport) 
         return load_model(shop, before)
     if edit.kind in {"rename", "move"}:
         return edited(shop, bundle, edit.inverse())
-    if models:
+    if models and bundle.label_columns:
         report.notes.append(
             f"model {bundle.model_fingerprint} was made since and stays as it is: run `vsearch "
             "extend` or `vsearch train` for the categories that are back"

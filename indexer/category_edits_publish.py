@@ -91,7 +91,10 @@ def publish(shop: Shop, step: int, following: Following) -> None:
     The caller holds the shop's locks of training and building.
     """
     current, models = shop.current(), following.models
-    if current == following.current and current.model in models and current.index is not None:
+    over = models.get(current.chosen_over or "", current.chosen_over)
+    if current != following.current or current.index is None:
+        pass  # it is published already, or there is nothing to publish
+    elif current.model in models:
         before = IndexVersion.open(shop.indexes / current.index)
         judge = following.judge
         after = linked_version(
@@ -101,13 +104,12 @@ def publish(shop: Shop, step: int, following: Following) -> None:
             None if judge is None else UnknownJudge.from_json(judge),
             sequence=_sequence(shop, before),
         )
-        over = current.chosen_over
-        shop.publish(
-            Current(after.manifest.model_fingerprint, after.name, models.get(over or "", over))
-        )
+        shop.publish(Current(after.manifest.model_fingerprint, after.name, over))
         # Its rows have another name now; there is nothing in it that one could go back to.
         hidden = before.folder.rename(shop.indexes / f".{before.name}.removed")
         shutil.rmtree(hidden, ignore_errors=True)
+    elif over != current.chosen_over:  # the model that serves does not know the category
+        shop.publish(replace(current, chosen_over=over))
     if (trained := shop.trained_model()) == following.trained and trained in models:
         shop.set_trained_model(models[trained])
     shop.catalogue.forget_unpublished(step)

@@ -13,6 +13,7 @@ from indexer import category_edits as edits
 from indexer.build import build
 from indexer.category_edits_split import PartsOf, by_attribute, by_file, by_filter
 from indexer.filters import parse_filter
+from indexer.models import promote
 from indexer.row_reader import QueryPhoto
 from indexer.search import Searcher
 from indexer.shop import Shop
@@ -343,6 +344,22 @@ def test_the_last_edit_can_be_undone(shop: Shop, other: Searcher, step: Step) ->
     assert judge is not None
     assert again is not None
     assert again.threshold == pytest.approx(judge.threshold, rel=1e-5)
+
+
+def test_what_a_person_chose_stays_although_only_the_other_model_follows(shop: Shop) -> None:
+    """The model that serves does not know the category that the newer one, set aside, knows."""
+    known = [Label(format_path(path), path) for path in (MILK, APPLE, PEAR)]
+    chosen = bundle_of(known)
+    chosen.save(shop.models)
+    promote(shop, chosen.model_fingerprint, force=True)
+    assert shop.current().chosen_over == shop.trained_model()
+    before = shop.trained_model()
+    edits.rename(shop, "Cream", "Double cream")
+    assert shop.current().model == chosen.model_fingerprint
+    assert shop.current().chosen_over == shop.trained_model() != before
+    assert build(shop).model == chosen.model_fingerprint
+    edits.undo(shop)
+    assert shop.current().chosen_over == shop.trained_model() == before
 
 
 def test_items_that_were_deleted_with_their_category_do_not_come_back(shop: Shop) -> None:
