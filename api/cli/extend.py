@@ -71,7 +71,8 @@ def extend_tables(report: "ExtendReport") -> list[RenderableType]:
         )
     ]
     if not report.added:
-        shown.append(Text("\nThe catalogue has no label to add."))
+        further = "; the model was trained further" if report.build else ""
+        shown.append(Text(f"\nThe catalogue has no label to add{further}."))
     else:
         rows = [(one.name, one.photos, one.vectors) for one in report.added[:_SHOWN]]
         shown += [Text(""), listing(("label", "photos", "vectors"), rows)]

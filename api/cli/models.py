@@ -10,7 +10,7 @@ from api.cli.tables import listing
 from api.cli.terminal import Json, Quiet, ShopFolder, Terminal
 
 _SHORT = 8  # digits that tell one model from another
-_WHOLE = ("", "model", "made of", "val", "versions")  # columns that a narrow terminal leaves alone
+_WHOLE = ("", "model", "made of", "made")  # columns that a narrow terminal leaves alone
 _USUAL = ("", "normalised-softmax", "softmax")
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def models(shop: ShopFolder, as_json: Json = False) -> None:
 
     with Terminal(as_json) as terminal, Shop.open(shop) as opened:
         entries = list_models(opened)
-        header = ("", "model", "made of", "labels", "val", "made (UTC)", "versions")
+        header = ("", "model", "made of", "labels", "val", "made", "versions")
         terminal.answer(
             {"models": [entry.to_json() for entry in entries]},
             listing(header, [_columns(entry) for entry in entries], whole=_WHOLE)
@@ -35,7 +35,8 @@ def models(shop: ShopFolder, as_json: Json = False) -> None:
             if entry.problem:
                 terminal.warn(entry.problem)
             elif entry.state == "refused" and entry.gate:
-                terminal.note(f"{entry.fingerprint} was refused: {entry.gate.reason}")
+                told = entry.gate.reason.replace("promote SHOP", f"promote {shop}")
+                terminal.note(f"{entry.fingerprint} was refused: {told}")
 
 
 def _columns(entry: "ModelEntry") -> tuple[object, ...]:
@@ -49,7 +50,7 @@ def _columns(entry: "ModelEntry") -> tuple[object, ...]:
         entry.parent and entry.parent[:_SHORT],
         f"{entry.labels:,} {columns}",
         first and f"{first[0].removeprefix('val_')} {first[1]:.3f}",
-        entry.made[: len("2026-01-31T12:00")].replace("T", " "),
+        entry.made[: len("2026-01-31")],
         len(entry.versions),
     )
 
