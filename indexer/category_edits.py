@@ -171,7 +171,7 @@ def undo(shop: Shop, *, progress: Progress = silent) -> EditReport:
                 report.items += len(items_of(connection, edit.source, below=True))
             step = record_unpublished(connection, following.to_json())
         publish(shop, step, following)
-    if edit.kind == "retire" and edit.target is None:
+    if edit.kind == "retire" and edit.target is None and not report.items:
         report.notes.append(
             f"items that were deleted with “{format_path(edit.source)}” do not come back: import "
             "or upsert them again"

@@ -112,8 +112,11 @@ def _alike(labels: Iterable[Label], fresh: Sequence[Label]) -> dict[str, str]:
 def _without_photo(shop: Shop, columns: Sequence[str], known: Collection[str]) -> list[Problem]:
     """Return the labels of items none of which has a photo to learn from."""
     items: dict[str, list[str]] = {}
+    edits = shop.catalogue.edited_paths()
     for state in ("ok", "rejected"):
         for item in shop.catalogue.items(state):
+            if state == "rejected" and edits.path(item.category) is None:
+                continue  # its category was retired: nobody wants it recognised
             for name in all_of(labels_of(item, columns)):
                 if name not in known:
                     items.setdefault(name, []).append(item.item_id)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import candidates, extending
+from indexer import candidates, category_edits, extending
 from indexer.build import build
 from indexer.evaluate import measure
 from indexer.extending import extend_shop
 from indexer.gate import GateReport, judge_candidate
+from indexer.item_intake import RETIRED_HOW
 from indexer.records import ItemRow
 from indexer.search import Searcher
 from indexer.shop import Shop
@@ -158,6 +159,15 @@ def test_bad_labels_are_named_and_the_rest_goes_on(shop: Shop) -> None:
     assert "its only item (bare) has no photo of split train" in told["Bare"].reason
     rare = [one.label for one in report.problems if one.added]
     assert "Soap" in rare
+
+
+def test_a_category_that_was_retired_is_not_missed(shop: Shop) -> None:
+    add(shop, {"soap": (("Soap",), [203])})
+    category_edits.retire(shop, "Soap", remove_items=True)
+    row = ItemRow("soap", "Soap", ("Soap",), (), reason=RETIRED_HOW)  # as old manifests have it
+    shop.catalogue.upsert_items([row])
+    assert [item.item_id for item in shop.catalogue.items("rejected")] == ["soap"]
+    assert "Soap" not in [one.label for one in extend_shop(shop, max_drop=1.0).problems]
 
 
 def test_a_label_whose_photos_have_all_gone_is_not_added(shop: Shop) -> None:
