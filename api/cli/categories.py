@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
+from typer.core import TyperGroup
 
 from api.cli.progress import format_seconds
 from api.cli.tables import counted, facts, listing
@@ -27,11 +28,26 @@ HELP = (
     "`undo` and `forget`."
 )
 
+
+class ListUnlessTold(TyperGroup):
+    """Takes options right behind the shop for those of `list`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (typer's or click's)
+        """Return what is left of the arguments."""
+        if args[1:] and not args[0].startswith("-") and args[1] in {"--json", "--edits"}:
+            args = [args[0], "list", *args[1:]]
+        return super().parse_args(ctx, args)
+
+
 categories = typer.Typer(
-    help=HELP, no_args_is_help=True, invoke_without_command=True, rich_markup_mode=None
+    cls=ListUnlessTold,
+    help=HELP,
+    no_args_is_help=True,
+    invoke_without_command=True,
+    rich_markup_mode=None,
 )
 
-Category = Annotated[str, typer.Argument(metavar="CATEGORY", show_default=False)]
+Category = Annotated[str, typer.Argument(metavar="CATEGORY", help="Its path, or a unique name.")]
 Siblings = Annotated[
     bool, typer.Option("--siblings", help="New categories lie beside it, not within it.")
 ]

@@ -50,6 +50,7 @@ def test_the_tree_is_shown_with_its_items(edited_folder: Path) -> None:
     shown = run(edited_folder).stdout
     assert [line.split() for line in shown.splitlines() if "Apple" in line] == [["Apple", "3", "3"]]
     assert run(edited_folder, "list").stdout == shown
+    assert run(edited_folder, "--json").stdout == run(edited_folder, "list", "--json").stdout
 
 
 def test_edits_are_told_listed_and_undone(edited_folder: Path) -> None:
@@ -71,6 +72,7 @@ def test_edits_are_told_listed_and_undone(edited_folder: Path) -> None:
         ("merge", "Fruit > Pear", "Fruit > Apples", False),
     ]
     assert "are led on" in run(edited_folder, "list", "--edits").stdout
+    assert "are led on" in run(edited_folder, "--edits").stdout
     assert told(edited_folder, "undo")["undone"] is True
     assert tree(edited_folder)["Fruit > Pear"] == (1, 1)
     assert told(edited_folder, "forget", "1")["forgotten"] is True
@@ -132,6 +134,8 @@ def test_what_cannot_be_done_ends_with_1_and_says_why(
     "arguments",
     [
         ["rename", "Apple"],
+        ["--json", "rename", "Apple", "Apples"],
+        ["--create"],
         ["split", "Apple"],
         ["split", "Apple", "--into", "x"],
         ["split", "Apple", "--by", "colour", "--items", "a.csv"],
