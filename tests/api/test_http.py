@@ -16,6 +16,7 @@ from indexer.embedding import Pixels
 from indexer.shop import Shop
 from tests.api.conftest import Serve
 from tests.indexer.tiny_shop import TinyEmbedder, TinyPredictions, painted
+from vsearch.buckets import passes_at_once
 from vsearch.images import content_hash
 
 
@@ -139,7 +140,7 @@ def test_a_file_that_is_no_longer_a_photo_is_not_shown(client: TestClient, shop:
     assert response.json()["type"] == "/problems/no-photo"
 
 
-def test_one_thread_owns_the_network(
+def test_threads_of_its_own_run_the_network(
     client: TestClient, embedder: TinyEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[str] = []
@@ -153,7 +154,9 @@ def test_one_thread_owns_the_network(
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda seed: ids(search(client, seed))[0], [1, 2, 4, 5, 6, 3]))
     assert found == ["apple", "pear", "A/1", "café crème", "knife", "pear"]
-    assert set(threads) == {"network"}
+    # Where passes go side by side, as on a CPU of several cores, so many batches do.
+    assert len(set(threads)) <= passes_at_once()
+    assert all(name.startswith("network") for name in threads)
 
 
 def test_a_shoppers_photo_never_touches_a_disk(
