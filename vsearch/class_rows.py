@@ -96,11 +96,18 @@ def axes_of(bundle: Bundle) -> dict[str, int]:
     return {name: axis for name, axis in found.items() if name in bundle.weights}
 
 
-def balanced(bundle: Bundle, temper: float, offset: float) -> Bundle:
-    """Return the model with its evidence believed so far, and its late classes favoured so much."""
+def rounds_of(bundle: Bundle) -> NDArray[np.int64]:
+    """Return when each class vector came, (rows,): 0 with the training, then 1, 2, …."""
+    arrived = bundle.weights[ARRIVED]
+    return np.searchsorted(np.unique(np.append(arrived, 0)), arrived).astype(np.int64)
+
+
+def balanced(bundle: Bundle, temper: float, offsets: Sequence[float]) -> Bundle:
+    """Return the model with its evidence believed so far, and each round favoured so much."""
     weights, biases = evidence_of(statistics(bundle), late_photos(bundle))
     known = weights.any(axis=1)
-    biases = np.where(known, temper * biases, biases) + offset * bundle.weights[ARRIVED]
+    favoured = np.array([0.0, *offsets])[rounds_of(bundle)]
+    biases = np.where(known, temper * biases, biases) + favoured
     found = {"weights": temper * weights, "biases": biases}
     leaves = {f"{HEAD_LEAVES}arrivals.{n}": np.asarray(v, np.float32) for n, v in found.items()}
     return replace(bundle, weights=bundle.weights | leaves)

@@ -6,6 +6,7 @@ log-densities differ by a function that is linear in the embedding.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,68 +138,105 @@ def usual_balance(photos: NDArray[np.float64]) -> tuple[float, float]:
     return temper, OFFSET * OFFSET_PHOTOS / (middle + OFFSET_PHOTOS)
 
 
-def fitted_balance(
-    level: NDArray[np.float64],
-    evidence: NDArray[np.float64],
-    arrived: NDArray[np.bool_],
-    labels: NDArray[np.int64],
-    vectors: Vectors,
-    usual: tuple[float, float],
-    most_lost: float,
-) -> tuple[float, float]:
-    """Return the temper and offset that make val most likely; the usual ones count as one photo.
+@dataclass(frozen=True)
+class Calls:
+    """What a model says of val photos, class vector by class vector.
 
-    But no more than `most_lost` of the photos of trained classes are lost to classes that came
-    later: a shop that adds a label must not pay with those that it has.
-
-    Args:
+    Attributes:
         level: log-probabilities of the trained class vectors by the trained head, (n, rows), -inf
             for the others.
         evidence: log-densities, (n, rows).
-        arrived: which class vectors came later, (rows,).
+        rounds: (rows,) int64, when each class vector came: 0 with the training, then 1, 2, ….
         labels: of the photos, (n,).
         vectors: how many class vectors each label has.
+    """
+
+    level: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    rounds: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    vectors: Vectors
+
+    @property
+    def came(self) -> NDArray[np.int64]:
+        """When each photo's label came, with the first of its vectors, (n,)."""
+        own = [self.rounds[rows].min() for rows in rows_of(self.vectors)]
+        return np.array(own, np.int64)[self.labels]
+
+    def logits(self, temper: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the head would say, (n, rows), with an offset for each round."""
+        scaled = temper * self.evidence
+        against = logsumexp(scaled[:, self.rounds == 0], axis=1, keepdims=True)
+        beyond = scaled - against + np.concatenate([[0.0], offsets])[self.rounds][None]
+        return np.where(self.rounds[None] > 0, beyond, self.level)
+
+    def by_label(self, logits: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the greatest logit of each label's vectors among some, (n, labels)."""
+        starts = [own[0] for own in rows_of(self.vectors)]
+        return np.maximum.reduceat(np.where(rows[None], logits, -np.inf), starts, axis=1)
+
+
+def fitted_balance(
+    calls: Calls, usual: tuple[float, float], most_lost: float
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the temper, and an offset a round, that make val most likely; see `usual_balance`.
+
+    The usual ones count as one photo. But no more than `most_lost` of the photos of labels that
+    were there before are lost to those of a round: a shop that adds a label must not pay with those
+    that it has, nor an earlier addition for a later one.
+
+    Args:
+        calls: what the model says of val photos.
         usual: what `usual_balance` returned.
         most_lost: a share.
+
+    Returns:
+        The temper, and shape (rounds,).
     """
-    starts = np.array([rows[0] for rows in rows_of(vectors)])
+    many, photos = int(calls.rounds.max()), np.arange(len(calls.labels))
+    every = np.ones(len(calls.rounds), bool)
 
     def loss(values: NDArray[np.float64]) -> float:
-        temper, offset = float(np.exp(values[0])), float(values[1])
-        scaled = temper * evidence
-        against = logsumexp(scaled[:, ~arrived], axis=1, keepdims=True)
-        logits = np.where(arrived[None], scaled - against + offset, level)
-        best = np.maximum.reduceat(logits, starts, axis=1)
-        right = best[np.arange(len(labels)), labels]
-        from_usual = (values[0] - np.log(usual[0])) ** 2 + (offset - usual[1]) ** 2
+        best = calls.by_label(calls.logits(float(np.exp(values[0])), values[1:]), every)
+        right = best[photos, calls.labels]
+        from_usual = (values[0] - np.log(usual[0])) ** 2 + ((values[1:] - usual[1]) ** 2).sum()
         total = (logsumexp(best, axis=1) - right).sum() + _PRIOR_PHOTOS * from_usual
-        return float(total) / len(labels)
+        return float(total) / len(photos)
 
-    start = np.array([np.log(usual[0]), usual[1]])
-    found = minimize(loss, start, method="Nelder-Mead", options={"maxiter": _ROUNDS}).x
-    temper = float(np.exp(found[0]))
-    late = np.array([arrived[row] for row in starts])
-    beyond = temper * evidence
-    beyond = beyond - logsumexp(beyond[:, ~arrived], axis=1, keepdims=True)
-    beyond = np.where(arrived[None], beyond, -np.inf)
-    most = _greatest_offset(level, beyond, labels, starts, late, most_lost)
-    return temper, min(float(found[1]), most)
+    start = np.array([np.log(usual[0]), *[usual[1]] * many])
+    options = {"maxiter": _ROUNDS * many, "adaptive": many > 1}
+    found = minimize(loss, start, method="Nelder-Mead", options=options).x
+    temper, offsets = float(np.exp(found[0])), found[1:].copy()
+    for place in range(many):
+        offsets[place] = min(
+            offsets[place], _greatest_offset(calls, temper, offsets, place + 1, most_lost)
+        )
+    return temper, offsets
 
 
 def _greatest_offset(
-    level: NDArray[np.float64],
-    beyond: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    late: NDArray[np.bool_],
+    calls: Calls,
+    temper: float,
+    offsets: NDArray[np.float64],
+    number: int,
     most_lost: float,
 ) -> float:
-    """Return how far late classes may be favoured so that enough photos of others stay right."""
-    old = ~late[labels]
-    best = np.maximum.reduceat(level[old], starts, axis=1)
-    right = best.argmax(axis=1) == labels[old]
+    """Return how far a round may be favoured so that enough photos of others stay right.
+
+    Args:
+        calls: what the model says of val photos.
+        temper: of the evidence.
+        offsets: those of earlier rounds are settled.
+        number: of the round.
+        most_lost: a share.
+    """
+    old = calls.came < number
+    logits = calls.logits(temper, offsets)
+    best = calls.by_label(logits, calls.rounds < number)[old]
+    new = np.where(calls.rounds[None] == number, logits, -np.inf)[old].max(axis=1)
+    right = best.argmax(axis=1) == calls.labels[old]
     # Up to its margin a photo that is right stays so; those with the least are lost first.
-    margins = np.sort(best.max(axis=1)[right] - beyond[old][right].max(axis=1))
+    margins = np.sort(best.max(axis=1)[right] - new[right]) + offsets[number - 1]
     allowed = int(most_lost * old.sum())
     return float(margins[allowed]) - _BREADTH if len(margins) > allowed else np.inf
 

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from vsearch.bundle import CLASS_MEANS, HEAD_LEAVES, Bundle, Weights
 from vsearch.class_rows import (
+    ARRIVED,
     axes_of,
     balanced,
     folded,
     has_arrivals,
     late_photos,
+    rounds_of,
     spread_out,
     statistics,
     with_rows,
@@ -118,7 +120,8 @@ def with_labels(bundle: Bundle, added: Sequence[NewLabel]) -> Bundle:
     before, head = spread_out(bundle), head_of(bundle, objective)
     imprinted = objective.imprint(head, np.concatenate([one.vectors for one in added]))
     later = [_comes_later(bundle, one) for one in added for _ in one.vectors]
-    blank = {"arrivals.arrived": np.array(later, np.float32)}
+    rounds = rounds_of(before).max() + 1 if ARRIVED in before.weights else 1
+    blank = {"arrivals.arrived": rounds * np.array(later, np.float32)}
     weights = dict(before.weights)
     for name, axis in axes_of(before).items():
         shape = list(weights[name].shape)
@@ -141,9 +144,10 @@ def with_labels(bundle: Bundle, added: Sequence[NewLabel]) -> Bundle:
         metrics={},
         parent=bundle.model_fingerprint,
     )
-    return folded(
-        balanced(extended, *usual_balance(late_photos(extended))) if any(later) else extended
-    )
+    if any(later):
+        temper, offset = usual_balance(late_photos(extended))
+        extended = balanced(extended, temper, [offset] * int(rounds_of(extended).max()))
+    return folded(extended)
 
 
 def with_statistics(

@@ -9,9 +9,18 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from vsearch.bundle import HEAD_LEAVES, Bundle, Weights, load_weights
-from vsearch.class_rows import ARRIVED, SCALE, balanced, counts_of, late_photos, statistics
+from vsearch.class_rows import (
+    ARRIVED,
+    SCALE,
+    balanced,
+    counts_of,
+    late_photos,
+    rounds_of,
+    statistics,
+)
 from vsearch.class_statistics import (
     MOST_LOST,
+    Calls,
     evidence_of,
     fitted_balance,
     usual_balance,
@@ -82,11 +91,10 @@ def _rebalanced(
     level = np.where(arrived[None], -np.inf, _plain_rows(bundle, embeddings))
     level = level - logsumexp(level, axis=1, keepdims=True)
     evidence = embeddings.astype(np.float64) @ weights.T + biases[None]
+    calls = Calls(level, evidence, rounds_of(bundle), targets.argmax(axis=1), counts)
     usual = usual_balance(late_photos(bundle))
-    labels = targets.argmax(axis=1)
-    return balanced(
-        bundle, *fitted_balance(level, evidence, arrived, labels, counts, usual, most_lost)
-    )
+    temper, offsets = fitted_balance(calls, usual, most_lost)
+    return balanced(bundle, temper, offsets.tolist())
 
 
 def _plain_rows(bundle: Bundle, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from api.shared_network import SharedNetwork
 from indexer.shop import Shop
 from tests.benchmarks.api_shop import loaded
 from tests.benchmarks.api_shoppers import BOUNDARY
+from vsearch.buckets import passes_at_once
 from vsearch.images import load
 
 DECODERS = 2
@@ -31,7 +32,7 @@ class Least:
     """An ASGI application that tells the best label of a photo."""
 
     def __init__(self, shop: Path) -> None:
-        self._network = SharedNetwork(loaded(Shop.open(shop)))
+        self._network = SharedNetwork(loaded(Shop.open(shop)), batches=passes_at_once())
         self._labels = [label.name for label in self._network.bundle.labels]
         self._pool = ThreadPoolExecutor(DECODERS)
 

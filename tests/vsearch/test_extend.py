@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests.indexer.tiny_network import offer_tiny
 from vsearch.bundle import CLASS_MEANS, FAMILIARITY, HEAD_LEAVES, Bundle, Label, weights_of
-from vsearch.class_rows import balanced
+from vsearch.class_rows import balanced, rounds_of
 from vsearch.embed import Embedder, strange_labels
 from vsearch.errors import BundleError, DataError
 from vsearch.extend import (
@@ -296,7 +296,7 @@ def test_val_says_how_far_evidence_is_believed() -> None:
     own = [0, 1, 2, 3, 4] * 8
     targets, photos = np.eye(5, dtype=bool)[own], photos_of(own, 10)
     for temper, offset in ((0.1, -30.0), (0.1, 30.0), (1e-4, 0.0)):
-        wrong = balanced(extended, temper, offset)
+        wrong = balanced(extended, temper, [offset])
         assert (head_logits(wrong, photos).argmax(axis=1) == own).mean() < 0.7
         found = recalibrated(wrong, photos_of(own, 9), targets)
         assert (head_logits(found, photos).argmax(axis=1) == own).mean() > 0.95
@@ -335,6 +335,38 @@ def test_labels_come_at_two_times_as_well_as_at_once() -> None:
     assert np.isfinite(head_logits(left, photos)).all()
     alone = without_labels(again, ["red", "green", "blue"])  # no trained class is left
     assert head_logits(alone, photos_of([3, 4], 9)).argmax(axis=1).tolist() == [0, 1]
+
+
+def test_an_earlier_addition_does_not_pay_for_a_later_one() -> None:
+    """A label that looks like a trained one must be held back, and is; one that came before not."""
+    first = with_labels(trained(), late(("navy",)))
+    close = photos_of([0] * 12, 4) + np.float32(0.05)
+    close /= np.linalg.norm(close, axis=1, keepdims=True)
+    both = with_labels(first, [new_label(Label("rose", ("Paint", "rose")), close, most=1)])
+    assert rounds_of(both).tolist() == [0, 0, 0, 1, 2]
+    left = without_labels(both, ["navy"])
+    assert rounds_of(left).tolist() == [0, 0, 0, 1]
+    own = [0, 1, 2, 3] * 20
+    photos, like = photos_of(own, 9), np.eye(5, dtype=bool)
+    alone = recalibrated(first, photos, like[own, :4])
+    val = np.concatenate([photos, *[close] * 5])
+    found = recalibrated(both, val, like[[*own, *[4] * 5 * len(close)]], most_lost=0.0)
+    said = head_logits(found, photos).argmax(axis=1)
+    np.testing.assert_array_equal(said, head_logits(alone, photos).argmax(axis=1))
+    assert (said == own).mean() == 1.0
+    # Come at once, they share an offset, and the first is held back as far as the second.
+    together = recalibrated(
+        with_labels(
+            trained(),
+            [*late(("navy",)), new_label(Label("rose", ("Paint", "rose")), close, most=1)],
+        ),
+        val,
+        like[[*own, *[4] * 5 * len(close)]],
+        most_lost=0.0,
+    )
+    name = HEAD_LEAVES + "arrivals.biases"
+    gap = [float(one.weights[name][3] - one.weights[name][4]) for one in (found, together)]
+    assert gap[0] > gap[1]
 
 
 def test_a_late_label_is_merged_with_a_trained_one() -> None:
