@@ -20,7 +20,10 @@ NO_EVIDENCE = np.float32(-1e9)  # the bias of a class whose photos are not known
 
 
 class Arrivals(nnx.Module):
-    """The evidence for each class vector's class, linear in the embedding, and which came later."""
+    """The evidence for each class vector's class, linear in the embedding, and when it came.
+
+    `arrived` is 0 for those that were trained, else the number of the round that they came in.
+    """
 
     def __init__(self, dim: int, rows: int):
         self.weights = Statistic(jnp.zeros((rows, dim)))
