@@ -146,18 +146,6 @@ class Pair:
         chain.then(step, embed)
         step.add_done_callback(lambda _: self.network.expect(-1))
 
-    async def decode(self, data: bytes, *, crop: Crop | None = None) -> Pixels:
-        """Return a photo's pixels, (size, size, 3) uint8, as this pair's network sees them.
-
-        Raises:
-            ImageError: the photo cannot be used.
-        """
-        return (await self._in_thread(self._workers.decoders, self._load, data, crop))[0][0]
-
-    async def predict(self, pixels: Pixels) -> Predicted:
-        """Return what the network says of one photo, (size, size, 3) uint8, as one row."""
-        return await asyncio.wrap_future(self.network.submit(pixels))
-
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a plain function gives, run in one of the threads that search."""
         bound = partial(work, *args, **kwargs)
@@ -167,13 +155,6 @@ class Pair:
         limit = self.searcher.shop.settings.max_pixels
         look = partial(load_with_glance, data, self.network.spec, crop=crop, max_pixels=limit)
         return _clocked(look)
-
-    @staticmethod
-    async def _in_thread(
-        pool: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        bound = partial(work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(pool, bound)
 
 
 def _clocked(work: Callable[[], T]) -> tuple[T, float]:

@@ -24,6 +24,7 @@ from tests.api.serving_shop import Gate, run, serving
 from tests.indexer.switching_shop import BLUE, RED, load, make_switching_shop, switch
 from tests.indexer.tiny_shop import SIDE, TinyEmbedder, painted
 from vsearch.images import ImageError
+from vsearch.images import load as load_photo
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_photos_that_wait_share_a_pass_and_each_gets_its_own_answer(shop: Shop, 
                 for number, one in enumerate(seen):
                     result = pair.searcher.answer(one.predictions, top_k=3)
                     assert result.hits[0].item.item_id == f"item-{number % 8}"
-                    pixels = await pair.decode(painted(number % 8))
+                    pixels = load_photo(painted(number % 8), pair.network.spec)
                     expected = alone(pixels[None]).embeddings
                     np.testing.assert_array_equal(one.predictions.embeddings, expected)
 
@@ -151,8 +152,9 @@ def test_a_photo_that_cannot_be_used_is_refused_and_frees_its_place(shop: Shop) 
                 await pair.see(b"no photo")
             assert (live.held, heard.passes) == (0, [])
             with live.hold() as pair, pytest.raises(ValueError, match="takes one photo"):
-                await pair.predict(np.zeros((SIDE, SIDE, 4), np.uint8))
-            assert (await pair.predict(np.zeros((SIDE, SIDE, 3), np.uint8))).jobs == 1
+                pair.network.submit(np.zeros((SIDE, SIDE, 4), np.uint8))
+            passed = pair.network.submit(np.zeros((SIDE, SIDE, 3), np.uint8))
+            assert (await asyncio.wrap_future(passed)).jobs == 1
 
     run(ask())
 

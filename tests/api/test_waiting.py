@@ -93,8 +93,11 @@ class TestWaiting:
             async with app.router.lifespan_context(app):
                 live: LivePair = app.state.live
                 with live.hold() as pair, gate.shut():
-                    first = asyncio.create_task(pair.see(painted(0)))
-                    await gate.occupied()
+                    first = []
+                    for number in range(live.limits.batches):  # all that may be under way
+                        first.append(asyncio.create_task(pair.see(painted(0))))
+                        while gate.photos <= number:
+                            await asyncio.sleep(0.001)
 
                     async def receive() -> Message:
                         if unread:
@@ -106,7 +109,7 @@ class TestWaiting:
                     await app(scope, receive, send)
                     assert live.held == 1
                     gate.open.set()
-                    await first
+                    await asyncio.gather(*first)
                     gate.photos = 0
                     await pair.see(painted(2))
                     assert gate.photos == 1  # what was asked in between is not among them
