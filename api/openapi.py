@@ -1,7 +1,6 @@
 """The description of the API: what every route may answer is said here once."""
 
 from collections.abc import Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -10,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from api.access import needs_of
 from api.openapi_examples import add_examples
-from api.problems import MEDIA_TYPE
+from api.problems import MEDIA_TYPE, phrase_of
 from api.settings import ServerSettings
 
 Operation = dict[str, Any]
@@ -115,7 +114,7 @@ def _share_answers(operation: Operation, answers: dict[str, Any]) -> None:
     told = operation["responses"]
     for status, description in (_ANY | _KEYED | _BODY).items():
         if told.get(status, {}).get("description") == description:
-            name = HTTPStatus(int(status)).name.title().replace("_", "")
+            name = phrase_of(int(status)).replace(" ", "")
             answers[name] = told[status]
             told[status] = {"$ref": f"#/components/responses/{name}"}
 

@@ -19,6 +19,13 @@ MEDIA_TYPE = "application/problem+json"
 
 log = logging.getLogger(__name__)
 
+_RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
 
 class Kind(StrEnum):
     """The problems that are ours; each is explained at `/problems/KIND`, its `type`."""
@@ -96,7 +103,7 @@ def document_of(error: Exception, root_path: str = "") -> dict[str, object]:
     kind = told.kind if isinstance(told, ProblemError) else None
     return {
         "type": f"{root_path}/problems/{kind}" if kind else "about:blank",
-        "title": kind.replace("-", " ").capitalize() if kind else _phrase(told.status_code),
+        "title": kind.replace("-", " ").capitalize() if kind else phrase_of(told.status_code),
         "status": told.status_code,
         "detail": told.detail,
         **(told.members if isinstance(told, ProblemError) else {}),
@@ -113,15 +120,16 @@ def respond_to(scope: Scope, error: Exception) -> JSONResponse:
     if request_id.get():
         document["request_id"] = request_id.get()
     kind = told.kind if isinstance(told, ProblemError) else None
-    phrase = _phrase(told.status_code).casefold().replace(" ", "-")
+    phrase = phrase_of(told.status_code).casefold().replace(" ", "-")
     scope.setdefault("state", {})["refused"] = str(document.get("reason") or kind or phrase)
     headers = {"X-Content-Type-Options": "nosniff", **(told.headers or {})}
     return JSONResponse(document, told.status_code, headers, media_type=MEDIA_TYPE)
 
 
-def _phrase(status: int) -> str:
+def phrase_of(status: int) -> str:
+    """Return what RFC 9110 calls a status, whatever Python does: its names changed with 3.13."""
     known = status in HTTPStatus.__members__.values()
-    return HTTPStatus(status).phrase if known else "Client closed request"
+    return _RENAMED.get(status) or (HTTPStatus(status).phrase if known else "Client closed request")
 
 
 def failure() -> HTTPException:
