@@ -1,7 +1,7 @@
 """A built shop whose categories can be edited: a real model with random weights, no training."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,3 +102,26 @@ def category_shares(searcher: Searcher, data: bytes) -> dict[CategoryPath, float
 def joined(shares: Mapping[CategoryPath, float]) -> float:
     """Return what the top level adds up to."""
     return sum(share for path, share in shares.items() if len(path) == 1)
+
+
+@pytest.fixture
+def shop(edited_folder: Path) -> Iterator[Shop]:
+    with Shop.open(edited_folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other(edited_folder: Path) -> Iterator[Searcher]:
+    """A searcher that another process has opened before any edit."""
+    with Shop.open(edited_folder) as opened:
+        yield Searcher.open(opened)
+
+
+def tree(shop: Shop) -> dict[str, int]:
+    """Return how many items lie in each category."""
+    counts = shop.catalogue.category_counts()
+    return {format_path(path): count for path, count in sorted(counts.items())}
+
+
+def label_names(shop: Shop) -> list[str]:
+    return [label.name for label in serving_bundle(shop).labels]
