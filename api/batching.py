@@ -7,9 +7,8 @@ job is begun at once. A job whose asker has gone is never begun.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -61,7 +60,7 @@ class Batcher(Generic[Job, Answer]):
         most: jobs of one batch.
         threads: batches that may be under way at once.
         gather_seconds: how long a batch that is not full waits for jobs that are known to be on
-            their way (see `expecting`); without such jobs it never waits.
+            their way (see `expect`); without such jobs it never waits.
         told: told of each batch, in the thread that did it; must raise nothing.
     """
 
@@ -103,15 +102,6 @@ class Batcher(Generic[Job, Answer]):
                 self._start()
             self._changed.notify()
         return asked.answer
-
-    @contextmanager
-    def expecting(self) -> Iterator[None]:
-        """Announce a job that will be submitted within the block, or not at all."""
-        self.expect(1)
-        try:
-            yield
-        finally:
-            self.expect(-1)
 
     def expect(self, jobs: int) -> None:
         """Announce so many jobs, or that so many fewer are on their way; from any thread."""

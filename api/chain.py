@@ -1,7 +1,7 @@
 """Work that goes on from thread to thread, without the event loop between its steps.
 
 Each return to the event loop wakes it, waits for the interpreter's lock and resumes a stack of
-coroutines: three of them took a tenth of a search.
+coroutines; a photo would return three times.
 """
 
 import asyncio

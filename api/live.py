@@ -87,11 +87,6 @@ class LivePair:
         """How many photos wait for their pass through the network."""
         return self._pair.network.waiting if self._pair else 0
 
-    @property
-    def unanswered(self) -> int:
-        """How many photos have come out of the network and wait for their answer."""
-        return self._workers.answers.waiting
-
     def pair(self) -> Pair:
         """Return the pair that serves now, to be asked about; `hold` it to work with it.
 

@@ -99,7 +99,7 @@ class Metrics:
             ("outcome",),
             registry=own,
         )
-        # Each search needs seven of these, of a handful in all.
+        # Each search needs six of these, of a handful in all.
         self._stage = cache(self._stages.labels)
         self._answer = cache(self._answers.labels)
 

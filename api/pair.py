@@ -13,7 +13,7 @@ from PIL import Image
 from api.batching import Batcher, Shared
 from api.chain import Chain
 from api.lease import Lease
-from api.questions import Asked, Outcome, Question, answered
+from api.questions import Answer, Asked, Question, answered
 from api.seen import Seen
 from api.shared_network import MOST, Predicted, SharedNetwork
 from indexer.embedding import Pixels
@@ -41,7 +41,7 @@ class Workers:
 
     decoders: Executor
     searchers: Executor
-    answers: Batcher[Asked, Outcome]
+    answers: Batcher[Asked, Answer]
 
     @classmethod
     def start(cls, decoders: int, searchers: int) -> "Workers":
@@ -67,12 +67,13 @@ class Pair:
     Attributes:
         searcher: the same for plain functions in threads; its network is the shared one.
         network: the network.
+        workers: the server's threads.
         lease: who holds the pair; whoever makes it is the first.
 
     Args:
         searcher: as above.
         network: as above; its lease is taken for this pair, which leaves it in the end.
-        workers: the server's threads.
+        workers: likewise.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Pair:
     ) -> None:
         self.searcher = searcher
         self.network = network
-        self._workers = workers
+        self.workers = workers
         self.lease = Lease(network.lease.leave)
 
     @property
@@ -116,9 +117,9 @@ class Pair:
 
         def ask(seen: Seen) -> None:
             asked = Asked(self.searcher, question, seen)
-            chain.then(self._workers.answers.submit(asked), end)
+            chain.then(self.workers.answers.submit(asked), end)
 
-        def end(told: Shared[Outcome]) -> None:
+        def end(told: Shared[Answer]) -> None:
             if isinstance(told.answer, Exception):
                 raise told.answer
             chain.end(told.answer)
@@ -141,7 +142,7 @@ class Pair:
             (pixels, _), _ = decoded
             chain.then(self.network.submit(pixels), partial(passed, decoded))
 
-        step = self._workers.decoders.submit(self._load, data, crop)
+        step = self.workers.decoders.submit(self._load, data, crop)
         self.network.expect(1)
         chain.then(step, embed)
         step.add_done_callback(lambda _: self.network.expect(-1))
@@ -149,7 +150,7 @@ class Pair:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what a plain function gives, run in one of the threads that search."""
         bound = partial(work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._workers.searchers, bound)
+        return await asyncio.get_running_loop().run_in_executor(self.workers.searchers, bound)
 
     def _load(self, data: bytes, crop: Crop | None) -> Decoded:
         limit = self.searcher.shop.settings.max_pixels

@@ -131,7 +131,12 @@ class ServerSettings(BaseModel):
         CORES, WORK, "Threads that decode photos.", "one a core, at most four", ge=1, le=256
     )
     searchers: int = _set(
-        CORES, WORK, "Threads that search.", "one a core, at most four", ge=1, le=256
+        CORES,
+        WORK,
+        "Threads that answer plain searches, and as many for the others.",
+        "one a core, at most four",
+        ge=1,
+        le=256,
     )
     gather_ms: float = _set(
         3.0,

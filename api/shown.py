@@ -33,7 +33,7 @@ class Shown:
         return [HitDocument(**told) for told in self.told(groups)]
 
     def told(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
-        """Return what `hits` does as plain values: to make documents takes longer than the rest."""
+        """Return what `hits` does as plain values: to make documents takes as long as the rest."""
         told = self._told([group.hit.item for group in groups])
         views = self._kept.photos([group.hit.photo_key for group in groups])
         return [

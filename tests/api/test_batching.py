@@ -102,19 +102,16 @@ def test_a_job_that_fails_fails_alone(work: Doubling, batcher: Batcher[int, int]
 def test_a_batch_waits_for_what_is_announced_and_for_nothing_else(work: Doubling) -> None:
     batcher = Batcher(work, "doubling", most=4, gather_seconds=PATIENCE)
     assert batcher.submit(1).result(PATIENCE / 2).jobs == 1  # nothing is on its way
-    with batcher.expecting():
-        first = batcher.submit(2)
-        with batcher.expecting():
-            second = batcher.submit(3)
-            third, fourth = batcher.submit(4), batcher.submit(5)
-            answers = [one.result(PATIENCE / 2) for one in (first, second, third, fourth)]
+    batcher.expect(2)
+    asked = [batcher.submit(job) for job in (2, 3, 4, 5)]
+    answers = [one.result(PATIENCE / 2) for one in asked]
     assert [one.jobs for one in answers] == [4] * 4  # full, so it waits no longer
 
 
 def test_a_wait_ends_although_the_announced_job_never_comes(work: Doubling) -> None:
     batcher = Batcher(work, "doubling", most=4, gather_seconds=0.01)
-    with batcher.expecting():
-        assert batcher.submit(1).result(PATIENCE).answer == 2
+    batcher.expect(1)
+    assert batcher.submit(1).result(PATIENCE).answer == 2
 
 
 def test_each_batch_is_told(work: Doubling) -> None:

@@ -130,7 +130,7 @@ def test_questions_that_are_alike_are_answered_together_each_with_its_own_answer
                     asyncio.create_task(pair.ask(painted(i), Best(1 + i % 2))) for i in range(1, 6)
                 ]
                 asked += [asyncio.create_task(pair.ask(painted(i), Best(-1))) for i in (0, 1)]
-                while live.unanswered < 7:
+                while pair.workers.answers.waiting < 7:
                     await asyncio.sleep(0.001)
                 may_go.set()
                 told = await asyncio.gather(*asked, return_exceptions=True)
