@@ -11,6 +11,7 @@ from api import logs
 from api.long_lived import settle
 from api.settings import ServerSettings
 from indexer.shop import Shop
+from vsearch.host_memory import keep_freed
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,6 +55,7 @@ def make_app() -> "FastAPI":
     """Make the app of a server process, as its parent was told."""
     from api.app import create_app  # noqa: PLC0415  it loads prometheus_client
 
+    keep_freed()  # a worker has not come by `api.cli.main`
     settings = ServerSettings.model_validate_json(os.environ[SETTINGS_VARIABLE])
     logs.configure(settings)
     shared = os.environ.get(_SHARED_VARIABLE)

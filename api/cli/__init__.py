@@ -33,6 +33,7 @@ from api.cli import (
     versions,
 )
 from vsearch.device_memory import bound_preallocation
+from vsearch.host_memory import keep_freed
 
 app = typer.Typer(
     name="vsearch",
@@ -88,5 +89,6 @@ app.add_typer(categories.categories, name="categories", rich_help_panel="A shop"
 
 def main() -> None:
     """Run `vsearch`; the entry point of the package."""
+    keep_freed()
     bound_preallocation(os.environ)  # before a command loads JAX
     app()

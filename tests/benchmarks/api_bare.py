@@ -26,6 +26,7 @@ from indexer.search import Searcher
 from indexer.shop import Shop
 from tests.benchmarks.api_shop import loaded, read_photos
 from tests.benchmarks.api_shoppers import LENGTH, request_of
+from vsearch.host_memory import keep_freed
 from vsearch.images import load
 
 
@@ -127,6 +128,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--seconds", type=float, default=10.0)
     given = parser.parse_args()
+    keep_freed()  # as `vsearch` does
     with Shop.open(given.shop) as shop:
         bare = Bare(shop, read_photos(given.photos))
         print("ready", flush=True)

@@ -22,6 +22,7 @@ from indexer.shop import Shop
 from tests.benchmarks.api_shop import loaded
 from tests.benchmarks.api_shoppers import BOUNDARY
 from vsearch.buckets import passes_at_once
+from vsearch.host_memory import keep_freed
 from vsearch.images import load
 
 DECODERS = 2
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("shop", type=Path)
     parser.add_argument("--port", type=int, default=8001)
     given = parser.parse_args()
+    keep_freed()  # as `vsearch` does
     app = Least(given.shop)
     uvicorn.run(
         app,

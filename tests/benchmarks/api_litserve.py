@@ -18,6 +18,7 @@ from indexer.classes import classes_of
 from indexer.embedding import Pixels
 from indexer.shop import Shop
 from tests.benchmarks.api_shop import loaded
+from vsearch.host_memory import keep_freed
 from vsearch.images import load
 
 
@@ -29,6 +30,7 @@ class Classify(litserve.LitAPI):  # type: ignore[misc]  # it has no types
         self._folder = shop
 
     def setup(self, device: str) -> None:
+        keep_freed()  # as `vsearch` does, in the process of the network
         self._embedder = loaded(Shop.open(self._folder))
 
     def decode_request(self, request: Request) -> Pixels:
