@@ -19,9 +19,6 @@ class Listener:
     def left(self) -> None:
         """Tell that a client went away before its answer."""
 
-    def timed_out(self) -> None:
-        """Tell that a request was not answered in its time."""
-
     def took_over(self, model: str, index: str) -> None:
         """Tell that another pair serves from now on."""
 

@@ -17,9 +17,10 @@ from vsearch.images import ImageError, content_hash, decode, read_photo
 HITS = 3  # the first hits that are looked at
 NEAR_COSINE = 0.6  # copies of one picture are as similar; see `near_duplicates`
 _SHORTER_SIDE = 64  # pixels decoded at least
-# A glance, made smaller still, is small in another way than catalogue photos are: of 120 copies it
-# was 21 bits apart from those at most. As far apart as this, a photo is no copy.
-_FAR_BITS = NEAR_BITS + 24
+# A glance, made smaller still, is small in another way than catalogue photos are: of 160 copies it
+# was 22 bits apart from those at most. As far apart as this, a photo is no copy; with 8 bits more
+# one search of nine decoded its photo again for nothing.
+_FAR_BITS = NEAR_BITS + 16
 
 # Looks of catalogue photos by content hash, in memory: 8 MB at most. To read and decode three of
 # them took a fifth of a search. What a hash names never changes, so all shops may share them.

@@ -36,9 +36,6 @@ class Heard(Listener):
     def left(self) -> None:
         self.told.append("left")
 
-    def timed_out(self) -> None:
-        self.told.append("timed out")
-
     def took_over(self, model: str, index: str) -> None:
         self.told.append((model, index))
 

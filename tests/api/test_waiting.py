@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 from starlette.types import Message
 
 from api.app import create_app
@@ -13,7 +14,7 @@ from api.problems import ProblemError
 from api.settings import ServerSettings
 from api.waiting import while_waited_for
 from indexer.shop import Shop
-from tests.api.serving_shop import Gate, client_of, run, serving
+from tests.api.serving_shop import Gate, Heard, client_of, run, serving
 from tests.benchmarks.api_shoppers import request_of
 from tests.indexer.switching_shop import load, make_switching_shop
 from tests.indexer.tiny_shop import painted
@@ -123,15 +124,63 @@ class TestWaiting:
                 with live.hold() as pair, gate.shut():
                     first = asyncio.create_task(pair.see(painted(0)))
                     await gate.occupied()
-                    with pytest.raises(ProblemError) as late:
-                        await while_waited_for(
-                            client_of(), pair.see(painted(1)), seconds=0.05, listener=heard
-                        )
-                assert (late.value.status_code, "0.05" in str(late.value.detail)) == (503, True)
-                assert late.value.headers == {"Retry-After": "1"}
+                    asked = while_waited_for(client_of(), pair.see(painted(1)), listener=heard)
+                    with pytest.raises(TimeoutError):
+                        await asyncio.wait_for(asked, 0.05)
                 await first
                 assert heard.passes == [1]
-                assert heard.told[1:] == ["timed out"]
+                assert heard.told[1:] == []
+
+        run(ask())
+
+    def test_whoever_leaves_and_is_out_of_time_at_once_is_cancelled(self) -> None:
+        """The client's leaving must not swallow what somebody else has asked for."""
+
+        async def ask() -> None:
+            leaves = asyncio.Event()
+
+            async def receive() -> Message:
+                await leaves.wait()
+                return {"type": "http.disconnect"}
+
+            request = Request({"type": "http", "headers": []}, receive)
+            waits = asyncio.create_task(while_waited_for(request, asyncio.sleep(60)))
+            await asyncio.sleep(0.01)
+            leaves.set()
+            await asyncio.sleep(0)  # by now the client is known to have gone
+            waits.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waits
+
+        run(ask())
+
+    @pytest.mark.parametrize("turns", range(5))
+    def test_who_leaves_with_the_answer_breaks_nothing_that_follows(self, turns: int) -> None:
+        """However many turns of the loop lie between the leaving and the answer."""
+
+        async def ask() -> None:
+            leaves = asyncio.Event()
+
+            async def receive() -> Message:
+                await leaves.wait()
+                return {"type": "http.disconnect"}
+
+            async def works() -> str:
+                await asyncio.sleep(0)  # whoever watches for the client has begun
+                leaves.set()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                return "an answer"
+
+            request = Request({"type": "http", "headers": []}, receive)
+            heard = Heard()
+            try:
+                told: object = await while_waited_for(request, works(), listener=heard)
+            except ProblemError as error:
+                told = error.status_code
+            assert (told, heard.told) in [("an answer", []), (499, ["left"])]
+            for _ in range(3):
+                await asyncio.sleep(0)  # would raise, were the task still to be cancelled
 
         run(ask())
 
