@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,7 @@ MOST = 20  # labels that an answer names, beside those that the photo is given
 LEAST = 1e-6
 
 
-@dataclass(frozen=True)
-class LabelProbability:
+class LabelProbability(NamedTuple):
     """A class of the model, how probable it is, and whether the photo is given it."""
 
     name: str
@@ -36,8 +36,7 @@ class LabelProbability:
         }
 
 
-@dataclass(frozen=True)
-class CategoryProbability:
+class CategoryProbability(NamedTuple):
     """A category of any level, with the probability of all labels within it."""
 
     path: CategoryPath

@@ -14,7 +14,7 @@ from indexer.fusion import fused
 from indexer.live_rows import LiveRows, RowFollower
 from indexer.moments import Moment, Moments
 from indexer.nearest_rows import NearestRows, nearest_rows
-from indexer.ranked_items import LiveItems, ranked_items
+from indexer.ranked_items import LiveItems, Ranked
 from indexer.search_hits import SearchHit
 from indexer.selection import RowSelector, Selection, asked_fields, rows_of_items, some_rows
 from indexer.shop import Shop
@@ -225,10 +225,10 @@ class ItemSearch:
                 found, k, first = first, first.scores.shape[1], None
             else:
                 found = nearest_rows(self.version, live, chosen, embeddings[pending], k)
-            ranked = list(ranked_items(found, min_score))
-            items.look_up(key for views in ranked for key in islice(views, top_k))
-            for i, views in zip(pending, ranked, strict=True):
-                hits[i] = items.shown(views, top_k)
+            ranked = [Ranked(found, query, min_score) for query in range(len(pending))]
+            items.look_up(key for one in ranked for key in one.first(top_k))
+            for i, one in zip(pending, ranked, strict=True):
+                hits[i] = items.shown(one, top_k)
             enough = found.scores[:, -1] < min_score  # no further view can count
             pending = [
                 i

@@ -8,19 +8,50 @@ from indexer.records import Item
 from indexer.search_hits import SearchHit
 from indexer.shop import Shop
 
-Views = dict[int, tuple[float, int]]
-"""Score and photo of the best view, by item, best first."""
+_BLOCK = 64  # rows taken out of their arrays at a time
 
 
-def ranked_items(found: NearestRows, min_score: float) -> Iterator[Views]:
-    """Yield the items of each query's rows that have a view of at least `min_score`."""
-    lines = (found.item_keys.tolist(), found.scores.tolist(), found.photo_keys.tolist())
-    for line in zip(*lines, strict=True):
-        best: Views = {}
-        for key, score, photo in zip(*line, strict=True):
-            if key not in best and key >= 0 and score >= min_score:
-                best[key] = score, photo
-        yield best
+class Ranked:
+    """The items of one query's rows, best first, each by its best view; read as far as is asked.
+
+    Where items have many photos, some hundred rows hold ten items, most often at their beginning.
+
+    Args:
+        found: the rows of several queries.
+        query: whose rows.
+        min_score: views that are less similar do not count.
+    """
+
+    def __init__(self, found: NearestRows, query: int, min_score: float) -> None:
+        self._views = self._read(found, query, min_score)
+        self._best: dict[int, tuple[float, int]] = {}
+
+    def first(self, most: int | None = None) -> Iterator[int]:
+        """Return the keys of the first `most` items; None: of all."""
+        if most is None or len(self._best) < most:
+            for key, score, photo in self._views:
+                if key not in self._best:
+                    self._best[key] = score, photo
+                    if len(self._best) == most:
+                        break
+        return islice(self._best, most)
+
+    def best(self, key: int) -> tuple[float, int]:
+        """Return score and photo of the best view of an item that `first` has named."""
+        return self._best[key]
+
+    def _read(
+        self, found: NearestRows, query: int, min_score: float
+    ) -> Iterator[tuple[int, float, int]]:
+        keys, scores, photos = found.item_keys[query], found.scores[query], found.photo_keys[query]
+        for start in range(0, len(keys), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            rows = (keys[block].tolist(), scores[block].tolist(), photos[block].tolist())
+            for key, score, photo in zip(*rows, strict=True):
+                if score < min_score:
+                    return  # as all that follow
+                if key >= 0:
+                    yield key, score, photo
 
 
 class LiveItems(dict[int, Item | None]):
@@ -30,16 +61,15 @@ class LiveItems(dict[int, Item | None]):
         super().__init__(dict.fromkeys(leave_out))
         self._shop = shop
 
-    def shown(self, views: Views, most: int) -> list[SearchHit]:
+    def shown(self, ranked: Ranked, most: int) -> list[SearchHit]:
         """Return the first of these items that may be shown."""
-        if any(self[key] is None for key in islice(views, most)):
-            self.look_up(views)  # others stand in for those that are gone
-        live = ((self.get(key), *view) for key, view in views.items())
-        hits = (
-            SearchHit(item, max(-1.0, min(score, 1.0)), photo)
-            for item, score, photo in live
-            if item is not None
-        )
+        keys = list(ranked.first(most))
+        self.look_up(keys)
+        if any(self[key] is None for key in keys):
+            keys = list(ranked.first())  # others stand in for those that are gone
+            self.look_up(keys)
+        live = ((item, *ranked.best(key)) for key in keys if (item := self[key]) is not None)
+        hits = (SearchHit(item, max(-1.0, min(score, 1.0)), photo) for item, score, photo in live)
         return list(islice(hits, most))
 
     def look_up(self, keys: Iterable[int]) -> None:
