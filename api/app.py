@@ -15,6 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import docs, openapi, problems
 from api.access import RateLimits
+from api.direct import Direct
 from api.ending import announced
 from api.explaining import Explanations
 from api.gate import Gate, Guarded
@@ -140,6 +141,7 @@ def _add_middleware(app: FastAPI, ring: KeyRing) -> None:
     def max_bytes(scope: Scope) -> int:
         return body_limit(scope, most, batch)
 
+    app.add_middleware(Direct, routers=[group.router for group in GROUPS])
     app.add_middleware(Failures)
     app.add_middleware(BodyLimit, max_bytes=max_bytes, seconds=settings.body_seconds)
     app.add_middleware(

@@ -97,6 +97,10 @@ class ProblemError(HTTPException):
         self.members = members
 
 
+ANSWERED = (ImageError, CategoryError, FilterError, RequestValidationError, HTTPException)
+"""What requests are refused with; any other exception is a failure of ours."""
+
+
 def document_of(error: Exception, root_path: str = "") -> dict[str, object]:
     """Return an error as the members of a problem detail; any other has the type `about:blank`."""
     told = as_problem(error)
@@ -182,14 +186,7 @@ def _handle(request: Request, error: Exception) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Let the app answer every error with a problem detail and explain its problems."""
-    for kind in (
-        ImageError,
-        CategoryError,
-        FilterError,
-        RequestValidationError,
-        HTTPException,
-        Exception,
-    ):
+    for kind in (*ANSWERED, Exception):
         app.add_exception_handler(kind, _handle)
     app.add_api_route("/problems/{kind}", explain, include_in_schema=False)
 

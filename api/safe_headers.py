@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Scripts and styles come from files of this server, never from within a page, so that text of a
@@ -34,6 +33,9 @@ HEADERS: Mapping[str, str] = {
 }
 
 
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+
 class SafeHeaders:
     """Adds the headers to every response, but for those that it has itself."""
 
@@ -45,9 +47,10 @@ class SafeHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                sent = list(message.get("headers", ()))
+                own = {name.lower() for name, _ in sent}
+                added = [header for header in _RAW if header[0] not in own]
+                message = {**message, "headers": sent + added}
             await send(message)
 
         await self.app(scope, receive, with_headers)
