@@ -1,0 +1,53 @@
+"""What a process does that answers for weeks."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from api.long_lived import YOUNG, settle
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """Leave the garbage collector as it was."""
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+class Pair:
+    """Something that knows itself."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_what_is_there_is_looked_at_no_more() -> None:
+    kept = [Pair() for _ in range(1000)]
+    settle()
+    assert gc.get_freeze_count() > len(kept)
+    assert len(gc.get_objects()) < len(kept)
+    assert gc.get_threshold()[0] == YOUNG
+
+
+def test_what_the_pair_before_has_left_in_cycles_is_collected() -> None:
+    pair = Pair()
+    gone = weakref.ref(pair)
+    settle()
+    del pair
+    assert gone() is not None  # frozen: no round of the collector comes by it
+    gc.collect()
+    assert gone() is not None
+    settle()
+    assert gone() is None
+
+
+def test_cycles_made_later_are_found() -> None:
+    settle()
+    gone = weakref.ref(Pair())
+    held = [[] for _ in range(2 * YOUNG)]  # type: ignore[var-annotated]
+    assert gone() is None
+    assert held
