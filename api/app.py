@@ -118,7 +118,7 @@ def create_app(
 def live_limits(settings: ServerSettings) -> Limits:
     """Return how much is done at once, as the settings say.
 
-    Where passes go side by side, two batches at once keep them doing so.
+    Where passes go side by side, as many batches at once keep them doing so.
     """
     from vsearch.buckets import passes_at_once  # noqa: PLC0415  JAX takes seconds to import
 

@@ -19,9 +19,11 @@ ON_CPU = (1, 2)
 ELSEWHERE = (1, 8, 32)
 
 # A pass of one or two photos leaves a CPU's cores idle in its narrow layers; a second one beside it
-# fills them: 197 photos a second with one under way, 252 with two, 260 with three (as above). A
-# GPU's queue keeps it busy by itself.
-AT_ONCE_ON_CPU = 2
+# fills them: 197 photos a second with one under way, 252 with two, 260 with three (as above). Where
+# Python's threads do other work the third makes more of a difference, for the thread of a pass that
+# has ended may wait for the interpreter: a server of two cores answered 177 searches a second with
+# three, 166 with two and 170 with four. A GPU's queue keeps it busy by itself.
+AT_ONCE_ON_CPU = 3
 
 Batch = tuple[int, int, int]
 Result = TypeVar("Result")
@@ -39,7 +41,7 @@ def passes_at_once() -> int:
     """Return how many passes under way keep this machine's device busy."""
     if jax.default_backend() != "cpu":
         return 1
-    return min(AT_ONCE_ON_CPU, os.cpu_count() or 1)
+    return AT_ONCE_ON_CPU if (os.cpu_count() or 1) > 1 else 1
 
 
 def plan(photos: int, sizes: Sequence[int] | None = None) -> list[Batch]:
