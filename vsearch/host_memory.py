@@ -33,3 +33,14 @@ def keep_freed(environment: Mapping[str, str] = os.environ) -> bool:
             mallopt = ctypes.CDLL(None).mallopt
             return all(mallopt(*option) for option in _KEPT.values())
     return False
+
+
+def give_back() -> bool:
+    """Give the kernel what is kept and free at this moment; return whether there was anything.
+
+    For once in a while, such as when a network has been let go: with `keep_freed` its memory would
+    stay with the process, torn into pieces that the next one does not fit.
+    """
+    with suppress(OSError, AttributeError):
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    return False

@@ -61,3 +61,42 @@ def test_what_a_pass_gives_back_is_there_for_the_next() -> None:
 )
 def test_what_somebody_has_set_stays(environment: dict[str, str]) -> None:
     assert not keep_freed(environment)
+
+
+HELD = """
+import ctypes, threading
+from pathlib import Path
+from vsearch.host_memory import MIB, give_back, keep_freed
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 // MIB
+
+kept = keep_freed({})
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+def network():
+    blocks = [libc.malloc(ctypes.c_size_t(MIB)) for _ in range(200)]
+    for block in blocks:
+        ctypes.memset(block, 1, MIB)
+    for block in blocks[:-1]:  # the last one keeps the others from being cut off
+        libc.free(block)
+
+before = resident()
+thread = threading.Thread(target=network)
+thread.start()
+thread.join()
+held = resident()
+give_back()
+print(int(kept), held - before, resident() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is of Linux")
+def test_what_is_kept_can_be_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
+    kept, held, after = map(int, done.stdout.split())
+    if not kept:
+        pytest.skip("this Linux has another library than glibc")
+    assert held > 150
+    assert after < 50
