@@ -4,12 +4,13 @@
 checks it once more, so that no route is open because the gate did not know it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Request, Security
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.types import Scope as AsgiScope
@@ -86,6 +87,12 @@ def needs(scope: Literal["search", "write", "admin"], open_by: Opening | None = 
     """
     opening: Opening | None = open_by or ("public_search" if scope == "search" else None)
     return Depends(Needs(Scope(scope), opening))
+
+
+def routes_of(routers: Iterable[APIRouter]) -> Iterator[APIRoute]:
+    """Yield the routes of routers that have their prefixes, in the order of matching."""
+    for router in routers:
+        yield from (route for route in router.routes if isinstance(route, APIRoute))
 
 
 def needs_of(dependencies: Iterable[Any]) -> list[Needs]:

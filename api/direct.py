@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.access import Needs, caller_of, needs_of
+from api.access import Needs, caller_of, needs_of, routes_of
 from api.problems import ANSWERED, respond_to
 from api.request_path import path_of
 from api.settings import ServerSettings
@@ -69,8 +69,7 @@ class Direct:
 
     def __init__(self, app: ASGIApp, routers: Iterable[APIRouter]) -> None:
         self.app = app
-        routes = (route for router in routers for route in router.routes)
-        found = (DirectRoute.of(route) for route in routes if isinstance(route, APIRoute))
+        found = map(DirectRoute.of, routes_of(routers))
         self.routes = {
             (method, one.route.path): one
             for one in found

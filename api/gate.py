@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +20,7 @@ from api.access import (
     caller_without_key,
     needs_of,
     presented_key,
+    routes_of,
     too_many,
     unauthorized,
 )
@@ -48,11 +48,10 @@ class Guarded:
     @classmethod
     def of(cls, routers: Iterable[APIRouter]) -> "list[Guarded]":
         """Return the guarded routes of routers, in the order in which they are matched."""
-        routes = (route for router in routers for route in router.routes)
         return [
             cls(frozenset(route.methods or ()), route.path_regex, route.path_format, tuple(found))
-            for route in routes
-            if isinstance(route, APIRoute) and (found := needs_of(route.dependencies))
+            for route in routes_of(routers)
+            if (found := needs_of(route.dependencies))
         ]
 
 

@@ -6,10 +6,10 @@ Starlette's own Allow names the methods of a path's first route, and FastAPI's G
 from collections.abc import Iterable
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access import routes_of
 from api.request_path import path_of
 
 _ORDER = ("GET", "HEAD", "POST", "PUT", "DELETE")
@@ -24,11 +24,8 @@ class Methods:
 
     def __init__(self, app: ASGIApp, routers: Iterable[APIRouter]) -> None:
         self.app = app
-        routes = (route for router in routers for route in router.routes)
         self._routes = [
-            (route.path_regex, frozenset(route.methods or ()))
-            for route in routes
-            if isinstance(route, APIRoute)
+            (route.path_regex, frozenset(route.methods or ())) for route in routes_of(routers)
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

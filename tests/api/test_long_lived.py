@@ -1,12 +1,18 @@
 """What a process does that answers for weeks."""
 
 import gc
+import os
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from api import cli
 from api.long_lived import YOUNG, settle
+from api.serving import SETTINGS_VARIABLE, make_app
+from api.settings import ServerSettings
+from vsearch.errors import ShopError
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +57,19 @@ def test_cycles_made_later_are_found() -> None:
     held = [[] for _ in range(2 * YOUNG)]  # type: ignore[var-annotated]
     assert gone() is None
     assert held
+
+
+def test_commands_and_workers_keep_freed_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ServerSettings(shop=tmp_path / "none").model_dump_json()
+    monkeypatch.setattr(os, "environ", {**os.environ, SETTINGS_VARIABLE: settings})
+    called: list[str] = []
+    monkeypatch.setattr("api.cli.keep_freed", lambda: called.append("command"))
+    monkeypatch.setattr("api.cli.app", lambda: called.append("it runs"))
+    cli.main()
+    monkeypatch.setattr("api.serving.keep_freed", lambda: called.append("worker"))
+    monkeypatch.setattr("api.logs.configure", lambda _: called.append("it runs"))
+    with pytest.raises(ShopError):
+        make_app()
+    assert called == ["command", "it runs", "worker", "it runs"]
